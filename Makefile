@@ -1,0 +1,63 @@
+# wasm_memory: what one can ask for. `make help` lists it.
+#
+# The library itself is built by cargo, packaged by CMake. What a target needs and the machine
+# lacks, scripts/need installs or names.
+
+PREFIX ?= target/prefix
+BUILD  := target/build
+TESTS  := target/c-tests
+DEMO   := target/demo
+CARGO  ?= cargo
+JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+
+# Found when a target wants it, so that `make help` installs nothing.
+CMAKE = $(eval CMAKE := $$(shell scripts/need cmake))$(or $(CMAKE),$(error cmake is missing, see above))
+CTEST = $(dir $(CMAKE))ctest
+
+.DEFAULT_GOAL := help
+.PHONY: help build install demo test test-rust test-c header lint bench bench-smoke clean FORCE
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## Build the shared and the static library
+	@echo "== building the library (cargo, release)"
+	@$(CMAKE) -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_LIBDIR=lib >$(BUILD).log 2>&1 \
+	    || { mkdir -p $(BUILD); cat $(BUILD).log; exit 1; }
+	@$(CMAKE) --build $(BUILD) -j $(JOBS)
+
+install: build ## Install into PREFIX (default target/prefix): libraries, headers, CMake and pkg-config files
+	@$(CMAKE) --install $(BUILD) --prefix "$(abspath $(PREFIX))" >$(BUILD)/install.log \
+	    || { cat $(BUILD)/install.log; exit 1; }
+	@echo "== installed into $(PREFIX)"
+
+demo: ## Build, install, compile the README's quickstart against it, and run a real program
+	@$(MAKE) --no-print-directory install PREFIX=$(DEMO)/prefix
+	@scripts/demo "$(abspath $(DEMO))/prefix" $(DEMO) "$(CMAKE)"
+
+test: lint test-rust test-c ## Run all tests: Rust, C through the installed library, packages, hosts
+
+test-rust: ## Run the Rust tests: the core, the model, the header's freshness
+	@echo "== Rust tests"
+	@$(CARGO) test --locked
+	@echo "== Rust tests, heap backend"
+	@RUSTFLAGS="--cfg wasm_memory_portable" $(CARGO) test --locked --lib --test model --target-dir target/portable
+
+test-c: ## Run the C tests through the installed library
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@echo "== C tests"
+	@$(CMAKE) -S c-tests -B $(TESTS) -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$(abspath target/prefix)" >$(TESTS).log 2>&1 \
+	    || { cat $(TESTS).log; exit 1; }
+	@$(CMAKE) --build $(TESTS) -j $(JOBS)
+	@$(CTEST) --test-dir $(TESTS) --output-on-failure
+
+header: ## Generate include/wasm_memory.h from the Rust source
+	@UPDATE_HEADER=1 $(CARGO) test --locked --quiet --test header
+
+lint: ## Check formatting and lints
+	@echo "== lints"
+	@$(CARGO) fmt --check
+	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
+
+clean: ## Delete everything that was built
+	@rm -rf target

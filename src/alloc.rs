@@ -1,0 +1,151 @@
+//! Objects on the heap whose allocation can fail: a box and a counted reference.
+//!
+//! `Box::new` and `Arc::new` end the process when the heap is exhausted, and this library never
+//! does that to its host.
+
+use crate::error::Error;
+use core::alloc::Layout;
+use core::marker::PhantomData;
+use core::ops::Deref;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicUsize, Ordering, fence};
+
+/// A box of `value`, or [`Error::OutOfHeap`].
+pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, Error> {
+    const { assert!(size_of::<T>() != 0) };
+    let layout = Layout::new::<T>();
+    // SAFETY: the layout is not of size zero (asserted above, at compile time).
+    let Some(place) = NonNull::new(unsafe { std::alloc::alloc(layout) }.cast::<T>()) else {
+        return Err(Error::OutOfHeap(layout.size()));
+    };
+    // SAFETY: the place is fresh, aligned and large enough for a T, and comes from the global
+    // allocator with T's own layout, which is what Box frees it with.
+    unsafe {
+        place.write(value);
+        Ok(Box::from_raw(place.as_ptr()))
+    }
+}
+
+struct Counted<T> {
+    value: T,
+    references: AtomicUsize,
+}
+
+/// A counted reference to a `T` on the heap, like `Arc` without weak references.
+///
+/// The count cannot overflow: a process has no room for 2^63 references.
+pub(crate) struct Ref<T> {
+    target: NonNull<Counted<T>>,
+    owns: PhantomData<Counted<T>>,
+}
+
+// SAFETY: like Arc, a Ref hands out `&T` to any thread that has one and drops the T on any.
+unsafe impl<T: Send + Sync> Send for Ref<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Ref<T> {}
+
+impl<T> Ref<T> {
+    /// The first reference to `value`, or [`Error::OutOfHeap`].
+    pub(crate) fn try_new(value: T) -> Result<Self, Error> {
+        let counted = try_box(Counted { value, references: AtomicUsize::new(1) })?;
+        Ok(Self { target: NonNull::from(Box::leak(counted)), owns: PhantomData })
+    }
+
+    /// Whether both are references to one object.
+    pub(crate) fn same(&self, other: &Self) -> bool {
+        self.target == other.target
+    }
+
+    /// Gives the reference away as a pointer to the object, for [`Ref::from_raw`].
+    pub(crate) fn into_raw(self) -> *mut T {
+        let target = self.target;
+        core::mem::forget(self);
+        // SAFETY: the reference that was just forgotten keeps the object alive.
+        unsafe { &raw mut (*target.as_ptr()).value }
+    }
+
+    /// Takes back what [`Ref::into_raw`] gave away.
+    ///
+    /// # Safety
+    /// The pointer comes from `into_raw` of the same type, and each reference is taken back once.
+    pub(crate) unsafe fn from_raw(raw: *mut T) -> Self {
+        let start = raw.wrapping_byte_sub(core::mem::offset_of!(Counted<T>, value));
+        // SAFETY: the caller's pointer is the `value` field of a live Counted, so that start is
+        // its address, which is not null.
+        let target = unsafe { NonNull::new_unchecked(start.cast::<Counted<T>>()) };
+        Self { target, owns: PhantomData }
+    }
+}
+
+impl<T: core::fmt::Debug> core::fmt::Debug for Ref<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T> Clone for Ref<T> {
+    fn clone(&self) -> Self {
+        // SAFETY: this reference keeps the target alive.
+        let counted = unsafe { self.target.as_ref() };
+        // Relaxed as in Arc: a new reference is made from one that this thread has already.
+        counted.references.fetch_add(1, Ordering::Relaxed);
+        Self { target: self.target, owns: PhantomData }
+    }
+}
+
+impl<T> Deref for Ref<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: this reference keeps the target alive.
+        &unsafe { self.target.as_ref() }.value
+    }
+}
+
+impl<T> Drop for Ref<T> {
+    fn drop(&mut self) {
+        // SAFETY: this reference keeps the target alive until the subtraction below.
+        let counted = unsafe { self.target.as_ref() };
+        if counted.references.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        // All that other threads did with the object happens before it is dropped here.
+        fence(Ordering::Acquire);
+        // SAFETY: this was the last reference, and the target was made by try_box.
+        drop(unsafe { Box::from_raw(self.target.as_ptr()) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn the_object_is_dropped_once_with_the_last_reference() {
+        let witness = Arc::new(());
+        let first = Ref::try_new(witness.clone()).unwrap();
+        let second = first.clone();
+        assert!(first.same(&second));
+        let raw = first.into_raw();
+        drop(second);
+        assert_eq!(Arc::strong_count(&witness), 2);
+        // SAFETY: raw comes from into_raw right above.
+        drop(unsafe { Ref::from_raw(raw) });
+        assert_eq!(Arc::strong_count(&witness), 1);
+    }
+
+    #[test]
+    fn threads_may_clone_and_drop_at_once() {
+        let witness = Arc::new(());
+        let first = Ref::try_new(witness.clone()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let mine = first.clone();
+                scope.spawn(move || (0..10_000).for_each(|_| drop(mine.clone())));
+            }
+        });
+        drop(first);
+        assert_eq!(Arc::strong_count(&witness), 1);
+    }
+}

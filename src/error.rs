@@ -1,0 +1,145 @@
+//! Why an operation failed: one enumeration, with the numbers that a stranger needs to act.
+//!
+//! An [`Error`] is plain data, so that recording one costs a copy and needs no heap; its sentence
+//! is made only when somebody asks for it.
+
+#![forbid(unsafe_code)]
+
+use crate::sys::{LikelyLimit, OsError};
+use crate::types::TypeError;
+use crate::units::Pages;
+use thiserror::Error;
+
+/// Every way in which an operation of this library can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A pointer that must not be NULL is NULL.
+    #[error("the argument `{0}` is NULL")]
+    NullArgument(&'static str),
+    /// A number has no meaning where it was given.
+    #[error("the value {value} of `{name}` is not valid: {expected}")]
+    InvalidArgument {
+        /// The parameter or option.
+        name: &'static str,
+        /// What was given.
+        value: u64,
+        /// What would be accepted.
+        expected: &'static str,
+    },
+    /// A configured size exceeds what the host can address.
+    #[error(
+        "the value {value} of `{name}` is not valid: a process on this host has {limit} bytes of address space"
+    )]
+    TooLarge {
+        /// The option.
+        name: &'static str,
+        /// What was given.
+        value: u64,
+        /// The bytes of address space.
+        limit: u64,
+    },
+    /// A memory type outside what the specification allows.
+    #[error("invalid memory type: {0}")]
+    InvalidType(#[from] TypeError),
+    /// An access of which at least one byte lies past the end.
+    #[error(
+        "out of bounds memory access: {length} bytes at offset {offset} in a memory of {memory_bytes} bytes"
+    )]
+    OutOfBounds {
+        /// Where the access starts.
+        offset: u64,
+        /// How many bytes it has.
+        length: u64,
+        /// The size of the memory.
+        memory_bytes: u64,
+    },
+    /// Growth past the maximum of the type.
+    #[error("growing {current} by {delta} passes the maximum of {maximum}")]
+    MaximumExceeded {
+        /// The size now.
+        current: Pages,
+        /// The growth asked for.
+        delta: Pages,
+        /// The most that the type allows.
+        maximum: Pages,
+    },
+    /// Growth past the reservation of a memory that must not move.
+    #[error(
+        "growing to {wanted} bytes passes the {reserved} bytes reserved for this memory, which may not move: \
+         set memory_reservation (wasm_config_memory_reservation_set) to at least {wanted}, or let the base \
+         move (wasm_config_memory_may_move_set)"
+    )]
+    ReservationExceeded {
+        /// The size asked for, in bytes.
+        wanted: u64,
+        /// The bytes reserved.
+        reserved: u64,
+    },
+    /// The system refused address space or memory.
+    #[error("the system refused {bytes} bytes to {purpose} (error {}): {limit}", os.0)]
+    OutOfMemory {
+        /// What the bytes were for.
+        purpose: &'static str,
+        /// How many.
+        bytes: u64,
+        /// What the system said.
+        os: OsError,
+        /// The limit that probably caused it.
+        limit: LikelyLimit,
+    },
+    /// A size that no process on this host can have.
+    #[error(
+        "a memory of {bytes} bytes does not fit the address space of this host, which has {limit} bytes for a process"
+    )]
+    Unaddressable {
+        /// The size asked for.
+        bytes: u128,
+        /// The bytes of address space.
+        limit: u64,
+    },
+    /// The heap refused an object of the library's own.
+    #[error("the heap refused {0} bytes for an object of this library")]
+    OutOfHeap(usize),
+    /// The host or this version cannot do it.
+    #[error("not supported: {0}")]
+    Unsupported(&'static str),
+    /// A defect of this library.
+    #[error("internal error of wasm_memory (please report it): {0}")]
+    Internal(&'static str),
+}
+
+impl Error {
+    /// What the system answered, when it was the system that refused.
+    pub const fn os_error(&self) -> Option<OsError> {
+        match self {
+            Self::OutOfMemory { os, .. } => Some(*os),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_the_numbers_the_limit_and_the_option() {
+        let error = Error::OutOfMemory {
+            purpose: "reserve a linear memory",
+            bytes: 8_589_934_592,
+            os: OsError(12),
+            limit: LikelyLimit::AddressSpace { limit: 600_000_000, used: 5_000_000 },
+        };
+        let sentence = error.to_string();
+        for part in ["8589934592", "600000000", "RLIMIT_AS", "memory_reservation", "memory_bounds"]
+        {
+            assert!(sentence.contains(part), "{part} in: {sentence}");
+        }
+    }
+
+    #[test]
+    fn an_error_stays_small_enough_to_be_returned_by_value() {
+        assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
+    }
+}

@@ -1,0 +1,85 @@
+//! Structures that start with `size_t struct_size`, so that they can gain fields at their end.
+
+use crate::error::Error;
+
+/// A structure that the library fills for a caller who may know fewer or more fields of it.
+///
+/// # Safety
+/// The type is `repr(C)`, has no padding that matters, and starts with `struct_size: usize`;
+/// `ENDS` has the end of each field in bytes, in order.
+pub(super) unsafe trait Filled: Copy {
+    /// Where each field ends.
+    const ENDS: &'static [usize];
+}
+
+/// How many bytes of the structure its owner has.
+pub(super) unsafe fn struct_size<T: Filled>(place: *const T) -> Result<usize, Error> {
+    // SAFETY: the contract of the ABI: the pointer is not NULL here, and every such structure
+    // starts with its size.
+    let size = unsafe { place.cast::<usize>().read() };
+    if size < size_of::<usize>() {
+        return Err(Error::InvalidArgument {
+            name: "struct_size",
+            value: size as u64,
+            expected: "set it to sizeof of the structure before the call",
+        });
+    }
+    Ok(size)
+}
+
+/// Writes the fields that fit into `size` bytes, each whole or not at all, but the size itself.
+pub(super) unsafe fn fill<T: Filled>(place: *mut T, size: usize, value: &T) {
+    let start = size_of::<usize>();
+    let end = T::ENDS.iter().copied().filter(|end| *end <= size).max().unwrap_or(start);
+    let length = end.saturating_sub(start);
+    // SAFETY: the owner has `size` bytes at `place`, by the contract of the ABI, and `end` is
+    // within both that and T.
+    unsafe {
+        place
+            .cast::<u8>()
+            .add(start)
+            .copy_from_nonoverlapping((&raw const *value).cast::<u8>().add(start), length);
+    }
+}
+
+/// The end of each named field of a structure.
+macro_rules! ends {
+    ($name:ty { $($field:ident: $type:ty),* $(,)? }) => {
+        &[$(core::mem::offset_of!($name, $field).wrapping_add(size_of::<$type>())),*]
+    };
+}
+pub(super) use ends;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Clone, Copy)]
+    #[repr(C)]
+    struct Example {
+        struct_size: usize,
+        first: u64,
+        small: bool,
+        last: u64,
+    }
+
+    // SAFETY: repr(C), starts with its size, ends listed in order.
+    unsafe impl Filled for Example {
+        const ENDS: &'static [usize] =
+            ends!(Example { struct_size: usize, first: u64, small: bool, last: u64 });
+    }
+
+    #[test]
+    fn whole_fields_that_fit_are_written_and_nothing_else() {
+        let value = Example { struct_size: 0, first: 1, small: true, last: 3 };
+        for size in size_of::<usize>()..=size_of::<Example>() + 8 {
+            let mut place = Example { struct_size: size, first: 77, small: false, last: 77 };
+            // SAFETY: the structure is whole; `fill` writes at most its own size.
+            unsafe { fill(&raw mut place, size, &value) };
+            assert_eq!(place.struct_size, size);
+            assert_eq!(place.first, if size >= Example::ENDS[1] { 1 } else { 77 });
+            assert_eq!(place.small, size >= Example::ENDS[2]);
+            assert_eq!(place.last, if size >= Example::ENDS[3] { 3 } else { 77 });
+        }
+    }
+}

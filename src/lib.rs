@@ -1,0 +1,60 @@
+//! Linear memories for WebAssembly runtimes.
+//!
+//! C, C++, Go and Zig use this library through `include/wasm_memory.h`; the crate itself is the
+//! same core with a Rust face:
+//!
+//! ```
+//! use wasm_memory::{Engine, IndexType, Memory, MemoryType, Pages, Policy};
+//!
+//! let engine = Engine::new(Policy::default())?;
+//! let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, Some(10))?)?;
+//! memory.write(65_531, b"hello")?;
+//! assert!(memory.write(65_532, b"hello").is_err());
+//! assert_eq!(memory.grow(Pages(2))?, Pages(1));
+//! assert_eq!(memory.load::<u8>(65_531)?, b'h');
+//! # Ok::<(), wasm_memory::Error>(())
+//! ```
+//!
+//! # Rooms
+//!
+//! Data flows one way, and `tests/architecture.rs` keeps it so:
+//!
+//! ```text
+//! ffi -> memory -> engine -> region -> plan -> sys
+//!                                      types, units, error, alloc: for all
+//! ```
+//!
+//! | room | owns |
+//! |---|---|
+//! | `ffi` | the C ABI: handles, statuses, structs; no policy |
+//! | `memory` | what the specification calls a memory instance |
+//! | `engine` | the policy, the ladder of fallbacks, the warm regions |
+//! | `region` | a piece of address space, held and given back as a whole |
+//! | `plan` | address-space arithmetic, without touching any |
+//! | `types`, `units` | memory types and the units of the specification |
+//! | `error`, `alloc` | why things fail; objects whose allocation can fail |
+//! | `sys` | the operating system |
+
+#![cfg_attr(
+    test,
+    allow(clippy::arithmetic_side_effects, reason = "a test that overflows fails, as it should")
+)]
+
+mod alloc;
+mod engine;
+mod error;
+mod ffi;
+mod memory;
+mod plan;
+mod region;
+mod sys;
+mod types;
+mod units;
+
+pub use engine::Engine;
+pub use error::Error;
+pub use memory::{Memory, Scalar, Stats, V128, View};
+pub use plan::{Bounds, BoundsPolicy, Policy};
+pub use sys::{HostCaps, LikelyLimit, OsError};
+pub use types::{IndexType, MemoryType, TypeError};
+pub use units::{PageSize, Pages};

@@ -1,0 +1,148 @@
+//! Bounds-checked access from the host: all of an access happens, or nothing of it.
+
+use super::Memory;
+use crate::error::Error;
+
+/// A number that a load or store instruction moves; little-endian in memory on every host.
+pub trait Scalar: Copy {
+    /// The bytes of the number as an array.
+    type Bytes: Copy;
+    /// The number that little-endian bytes mean.
+    fn from_le(bytes: Self::Bytes) -> Self;
+    /// The little-endian bytes of the number.
+    fn to_le(self) -> Self::Bytes;
+}
+
+macro_rules! scalars {
+    ($($number:ty),*) => {$(
+        impl Scalar for $number {
+            type Bytes = [u8; size_of::<$number>()];
+            #[inline]
+            fn from_le(bytes: Self::Bytes) -> Self {
+                Self::from_le_bytes(bytes)
+            }
+            #[inline]
+            fn to_le(self) -> Self::Bytes {
+                self.to_le_bytes()
+            }
+        }
+    )*};
+}
+
+scalars!(u8, u16, u32, u64, f32, f64);
+
+/// The sixteen bytes of a v128, as they lie in memory.
+pub type V128 = [u8; 16];
+
+impl Scalar for V128 {
+    type Bytes = Self;
+    #[inline]
+    fn from_le(bytes: Self) -> Self {
+        bytes
+    }
+    #[inline]
+    fn to_le(self) -> Self {
+        self
+    }
+}
+
+impl Memory {
+    /// The one bounds check: where `length` bytes at `offset` start in this process, when all of
+    /// them lie in the memory.
+    #[inline]
+    fn range(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
+        let memory_bytes = self.byte_length() as u64;
+        // memory_bytes - offset cannot wrap, because the first comparison is true by then; and
+        // offset fits usize, because it is at most the length of a memory that exists.
+        if offset <= memory_bytes && length <= memory_bytes.wrapping_sub(offset) {
+            #[allow(clippy::cast_possible_truncation, reason = "offset <= a usize, see above")]
+            Ok(self.base().wrapping_add(offset as usize))
+        } else {
+            Err(Error::OutOfBounds { offset, length, memory_bytes })
+        }
+    }
+
+    /// Copies `length` bytes at `offset` to `to`.
+    ///
+    /// # Safety
+    /// `to` is valid for writes of `length` bytes.
+    #[inline]
+    pub unsafe fn read_to(&self, offset: u64, to: *mut u8, length: usize) -> Result<(), Error> {
+        let from = self.range(offset, length as u64)?;
+        // SAFETY: `range` found all bytes in the memory, so they are open; the caller vouches for
+        // `to`. It may point into a memory, so the ranges may overlap.
+        unsafe { from.copy_to(to, length) };
+        Ok(())
+    }
+
+    /// Copies `length` bytes from `from` to `offset`.
+    ///
+    /// # Safety
+    /// `from` is valid for reads of `length` bytes.
+    #[inline]
+    pub unsafe fn write_from(
+        &self,
+        offset: u64,
+        from: *const u8,
+        length: usize,
+    ) -> Result<(), Error> {
+        let to = self.range(offset, length as u64)?;
+        // SAFETY: as in read_to.
+        unsafe { to.copy_from(from, length) };
+        Ok(())
+    }
+
+    /// Copies the bytes at `offset` into `buffer`; on failure the buffer keeps what it held.
+    pub fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Error> {
+        // SAFETY: the slice is valid for writes.
+        unsafe { self.read_to(offset, buffer.as_mut_ptr(), buffer.len()) }
+    }
+
+    /// Copies `bytes` to `offset`; on failure nothing is written.
+    pub fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        // SAFETY: the slice is valid for reads.
+        unsafe { self.write_from(offset, bytes.as_ptr(), bytes.len()) }
+    }
+
+    /// `memory.fill`: sets `length` bytes at `offset` to `value`.
+    #[inline]
+    pub fn fill(&self, offset: u64, value: u8, length: u64) -> Result<(), Error> {
+        let start = self.range(offset, length)?;
+        // SAFETY: `range` found all bytes in the memory, so the length fits usize.
+        #[allow(clippy::cast_possible_truncation, reason = "length <= a usize")]
+        unsafe {
+            start.write_bytes(value, length as usize);
+        }
+        Ok(())
+    }
+
+    /// `memory.copy` within one memory: as if through a buffer, so the ranges may overlap.
+    #[inline]
+    pub fn copy_within(&self, destination: u64, source: u64, length: u64) -> Result<(), Error> {
+        let from = self.range(source, length)?;
+        let to = self.range(destination, length)?;
+        // SAFETY: `range` found both ranges in the memory, so the length fits usize.
+        #[allow(clippy::cast_possible_truncation, reason = "length <= a usize")]
+        unsafe {
+            to.copy_from(from, length as usize);
+        }
+        Ok(())
+    }
+
+    /// A load instruction: the number at `offset`, which needs no alignment.
+    #[inline]
+    pub fn load<T: Scalar>(&self, offset: u64) -> Result<T, Error> {
+        let from = self.range(offset, size_of::<T>() as u64)?;
+        // SAFETY: `range` found the bytes in the memory; any bytes are a T::Bytes.
+        Ok(T::from_le(unsafe { from.cast::<T::Bytes>().read_unaligned() }))
+    }
+
+    /// A store instruction: `value` to `offset`, which needs no alignment.
+    #[inline]
+    pub fn store<T: Scalar>(&self, offset: u64, value: T) -> Result<(), Error> {
+        let to = self.range(offset, size_of::<T>() as u64)?;
+        // SAFETY: `range` found the bytes in the memory.
+        unsafe { to.cast::<T::Bytes>().write_unaligned(value.to_le()) };
+        Ok(())
+    }
+}

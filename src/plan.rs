@@ -1,0 +1,430 @@
+//! Where a memory will lie: address-space arithmetic, without touching any.
+//!
+//! ```text
+//!  before              reserved                         after
+//! |--------|------------------------------|---------------------------|
+//!  faults   ^ base    ^ base + length      faults
+//! ```
+//!
+//! GUARDED: everything but `base .. base + length` faults, and `reserved + after` spans whatever an
+//! unchecked access of generated code can reach. CHECKED: all of `reserved` is readable and
+//! writable from the start where the system allows it, so that growth is one store; code compares
+//! with the length. See "Promise to generated code" in docs/ABI.md.
+
+#![forbid(unsafe_code)]
+
+use crate::error::Error;
+use crate::sys::HostCaps;
+use crate::types::{IndexType, MemoryType};
+use crate::units::{PageSize, round_up};
+
+const KIB: u64 = 1 << 10;
+const GIB: u64 = 1 << 30;
+
+/// What a GUARDED 32-bit memory spans at least: 2^32 - 1 (index) + 2^32 - 1 (offset) + 16 bytes.
+const SPAN_32: u64 = 8 * GIB + 64 * KIB;
+/// The default guard after a 64-bit memory: any 32-bit static offset and 16 bytes past the last
+/// index below the reservation.
+const GUARD_64: u64 = 4 * GIB + 64 * KIB;
+/// The default guard before a GUARDED memory: a 32-bit index that generated code sign-extended by
+/// mistake lands at most this far below the base.
+const GUARD_BEFORE: u64 = 2 * GIB;
+/// What separates CHECKED memories from what lies below them.
+const SEPARATOR: u64 = 64 * KIB;
+/// The default reservations by index type; docs/RATIONALE.md says why 16 GiB.
+const RESERVATION_32: u64 = 4 * GIB;
+const RESERVATION_64: u64 = 16 * GIB;
+/// What a memory gets to grow into when its base has moved or its minimum passes the reservation.
+const RESERVATION_FOR_GROWTH: u64 = 2 * GIB;
+/// The default reservation on a host without mappings, where it is a block of the heap.
+const RESERVATION_HEAP: u64 = 16 << 20;
+/// A reservation takes at most this share of what a limit on the address space leaves, unless the
+/// options demand it: the rest of the process lives under the same limit.
+const SHARE_OF_LIMIT: u64 = 16;
+/// Huge pages are of this size where they exist.
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Which bounds strategy a memory is to have: the option `memory_bounds`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum BoundsPolicy {
+    /// Guarded when the host gives the address space, checked otherwise.
+    #[default]
+    Auto,
+    /// Guarded, or creation fails.
+    Guarded,
+    /// Checked always.
+    Checked,
+}
+
+/// Which bounds strategy a memory has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// Generated code may leave out its bounds checks: everything it can reach faults.
+    Guarded,
+    /// Generated code compares with the length.
+    Checked,
+}
+
+/// The options of an engine. `None` is the default, which depends on the memory's type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The bounds strategy.
+    pub bounds: BoundsPolicy,
+    /// Bytes of address space to reserve for each memory: by default 4 GiB for a 32-bit memory
+    /// and 16 GiB for a 64-bit one. CHECKED memories reserve no more than their maximum.
+    pub reservation: Option<u64>,
+    /// Bytes to reserve beyond the length when a memory moves, or when its minimum exceeds the
+    /// reservation: by default 2 GiB.
+    pub reservation_for_growth: Option<u64>,
+    /// Bytes that fault after the reservation.
+    pub guard_size: Option<u64>,
+    /// Whether bytes before the base fault too.
+    pub guard_before: bool,
+    /// Whether growth past the reservation may move the base.
+    pub may_move: bool,
+    /// Whether to ask for huge pages.
+    pub huge_pages: bool,
+    /// Whether shared memories can be exported to other processes. This version makes none, so
+    /// nothing depends on it yet.
+    pub exportable: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            bounds: BoundsPolicy::Auto,
+            reservation: None,
+            reservation_for_growth: None,
+            guard_size: None,
+            guard_before: true,
+            may_move: false,
+            huge_pages: false,
+            exportable: false,
+        }
+    }
+}
+
+impl Policy {
+    /// Refuses sizes that no memory on this host could have.
+    pub(crate) fn check(&self, host: &HostCaps) -> Result<(), Error> {
+        let limit = host.address_space_bytes;
+        let sizes = [
+            ("memory_reservation", self.reservation),
+            ("memory_reservation_for_growth", self.reservation_for_growth),
+            ("memory_guard_size", self.guard_size),
+        ];
+        let mut sum = 0u64;
+        for (name, value) in sizes {
+            let value = value.unwrap_or(0);
+            sum = sum.saturating_add(value);
+            if value > limit {
+                return Err(Error::TooLarge { name, value, limit });
+            }
+        }
+        if sum > limit {
+            let name =
+                "memory_reservation + memory_reservation_for_growth + memory_guard_size together";
+            return Err(Error::TooLarge { name, value: sum, limit });
+        }
+        Ok(())
+    }
+}
+
+/// What kind of memory a region is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A mapping of the whole layout.
+    Reserved,
+    /// A mapping of what is needed now, placed so that it can probably be extended by `room`.
+    Sparse {
+        /// Bytes it may want to grow by.
+        room: usize,
+    },
+    /// A block of the heap.
+    Heap,
+}
+
+/// The shape of a region; all sizes are multiples of the host's page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    pub(crate) bounds: Bounds,
+    pub(crate) place: Place,
+    /// Bytes before the base that fault.
+    pub(crate) before: usize,
+    /// Bytes from the base that the memory can use without moving.
+    pub(crate) reserved: usize,
+    /// Bytes after the reservation that fault.
+    pub(crate) after: usize,
+    /// What the base is a multiple of.
+    pub(crate) alignment: usize,
+    pub(crate) huge_pages: bool,
+}
+
+impl Layout {
+    /// The whole span, with slack to align the base; `None` when it does not fit.
+    pub(crate) fn total(&self, host: &HostCaps) -> Option<usize> {
+        let slack = self.alignment.checked_sub(host.page_bytes)?;
+        self.before.checked_add(self.reserved)?.checked_add(self.after)?.checked_add(slack)
+    }
+}
+
+/// Plans the regions of one memory type under one policy on one host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Planner<'a> {
+    pub(crate) policy: &'a Policy,
+    pub(crate) host: &'a HostCaps,
+    pub(crate) ty: &'a MemoryType,
+    /// The bytes that the region must hold at once.
+    pub(crate) needed: usize,
+    /// Whether the region replaces one that the memory has outgrown.
+    pub(crate) moving: bool,
+}
+
+impl Planner<'_> {
+    /// Whether the bounds of such a memory can be guarded at all: a guard is at least a host page
+    /// away from the length of a memory of 1-byte pages.
+    pub(crate) fn can_guard(&self) -> bool {
+        self.ty.page_size() == PageSize::Wasm && self.host.can_guard
+    }
+
+    /// Whether a limit that leaves `left` bytes allows to reserve this layout and still have room
+    /// for everything else.
+    pub(crate) fn leaves_room(&self, layout: &Layout, left: Option<u64>) -> bool {
+        let Some(share) = left.and_then(|left| left.checked_div(SHARE_OF_LIMIT)) else {
+            return true;
+        };
+        layout.total(self.host).is_some_and(|total| total as u64 <= share)
+    }
+
+    /// The layout that keeps the whole promise to generated code.
+    pub(crate) fn guarded(&self) -> Result<Layout, Error> {
+        let reserved = self.reservation();
+        let after = match (self.ty.index(), self.policy.guard_size) {
+            (IndexType::I32, None) => SPAN_32.saturating_sub(reserved).max(64 * KIB),
+            // Any 32-bit index, then an offset and width within the configured size.
+            (IndexType::I32, Some(guard)) => {
+                RESERVATION_32.saturating_sub(reserved).saturating_add(guard)
+            }
+            (IndexType::I64, guard) => guard.unwrap_or(GUARD_64),
+        };
+        let before = match (self.policy.guard_before, self.policy.guard_size) {
+            (false, _) => 0,
+            (true, None) => GUARD_BEFORE,
+            (true, Some(guard)) => guard.clamp(SEPARATOR, GUARD_BEFORE),
+        };
+        self.layout(Bounds::Guarded, Place::Reserved, before, reserved, after)
+    }
+
+    /// The layout with the whole reservation, bounds to be checked by the code.
+    pub(crate) fn checked(&self) -> Result<Layout, Error> {
+        let reserved = self.reservation().min(self.growth_limit());
+        self.checked_at(Place::Reserved, reserved)
+    }
+
+    /// The layout that maps no more than the memory needs now.
+    pub(crate) fn fitted(&self) -> Result<Layout, Error> {
+        let room = self.reservation().min(self.growth_limit());
+        let room = usize::try_from(room).unwrap_or(usize::MAX >> 1);
+        self.checked_at(Place::Sparse { room }, self.needed as u64)
+    }
+
+    /// The block of the heap that holds the memory and what it may grow into.
+    pub(crate) fn heap(&self) -> Result<Layout, Error> {
+        let wanted = self.policy.reservation.unwrap_or(RESERVATION_HEAP);
+        let reserved = wanted.min(self.growth_limit()).max(self.needed as u64);
+        self.layout(Bounds::Checked, Place::Heap, 0, reserved, 0)
+    }
+
+    /// The block of the heap that holds the memory as it is.
+    pub(crate) fn heap_exact(&self) -> Result<Layout, Error> {
+        self.layout(Bounds::Checked, Place::Heap, 0, self.needed as u64, 0)
+    }
+
+    fn checked_at(&self, place: Place, reserved: u64) -> Result<Layout, Error> {
+        let before = if self.policy.guard_before { SEPARATOR } else { 0 };
+        let after = self.policy.guard_size.unwrap_or(0);
+        self.layout(Bounds::Checked, place, before, reserved, after)
+    }
+
+    /// The bytes to reserve from the base, before any maximum is considered.
+    fn reservation(&self) -> u64 {
+        let default = match self.ty.index() {
+            IndexType::I32 => RESERVATION_32,
+            IndexType::I64 => RESERVATION_64,
+        };
+        // On a small address space a single memory must not take all of it.
+        let default = default.min(self.host.address_space_bytes >> 4);
+        let reservation = self.policy.reservation.unwrap_or(default);
+        let needed = self.needed as u64;
+        if reservation >= needed && !self.moving {
+            return reservation;
+        }
+        let room = self.policy.reservation_for_growth.unwrap_or(RESERVATION_FOR_GROWTH);
+        needed.saturating_add(room).min(self.growth_limit()).max(reservation).max(needed)
+    }
+
+    /// The bytes that the memory can ever have; saturates where they pass 64 bits.
+    fn growth_limit(&self) -> u64 {
+        let bytes = self.ty.growth_limit().bytes(self.ty.page_size());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    fn layout(
+        &self,
+        bounds: Bounds,
+        place: Place,
+        before: u64,
+        reserved: u64,
+        after: u64,
+    ) -> Result<Layout, Error> {
+        let limit = self.host.address_space_bytes;
+        let sum = u128::from(before)
+            .saturating_add(u128::from(reserved))
+            .saturating_add(u128::from(after));
+        let too_large = Error::Unaddressable { bytes: sum, limit };
+        let pages = |bytes: u64| {
+            let bytes = usize::try_from(bytes).ok()?;
+            round_up(bytes, self.host.page_bytes)
+        };
+        let (Some(before), Some(reserved), Some(after)) =
+            (pages(before), pages(reserved), pages(after))
+        else {
+            return Err(too_large);
+        };
+        let huge_pages = self.policy.huge_pages && reserved >= HUGE_PAGE && place != Place::Heap;
+        let alignment = if huge_pages && place == Place::Reserved {
+            HUGE_PAGE.max(self.host.page_bytes)
+        } else {
+            self.host.page_bytes
+        };
+        let layout = Layout { bounds, place, before, reserved, after, alignment, huge_pages };
+        match layout.total(self.host) {
+            Some(total) if total as u64 <= limit => Ok(layout),
+            _ => Err(too_large),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn host(page_bytes: usize) -> HostCaps {
+        HostCaps { page_bytes, address_space_bytes: 1 << 47, can_guard: true, has_mappings: true }
+    }
+
+    fn planner<'a>(
+        policy: &'a Policy,
+        host: &'a HostCaps,
+        ty: &'a MemoryType,
+        needed: usize,
+    ) -> Planner<'a> {
+        Planner { policy, host, ty, needed, moving: false }
+    }
+
+    #[test]
+    fn a_guarded_32_bit_memory_spans_any_index_any_offset_and_sixteen_bytes() {
+        let farthest = u64::from(u32::MAX) + u64::from(u32::MAX) + 16;
+        let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
+        for reservation in [None, Some(0), Some(GIB), Some(16 * GIB)] {
+            let policy = Policy { reservation, ..Policy::default() };
+            let host = host(4096);
+            let layout = planner(&policy, &host, &ty, 65536).guarded().unwrap();
+            let span = layout.reserved as u64 + layout.after as u64;
+            assert!(span >= farthest && span >= SPAN_32, "{layout:?}");
+            assert!(layout.reserved as u64 >= reservation.unwrap_or(RESERVATION_32));
+            assert!(layout.after > 0 && layout.before as u64 == GUARD_BEFORE);
+        }
+    }
+
+    #[test]
+    fn a_configured_guard_size_covers_offset_and_width_up_to_it() {
+        let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
+        for guard in [0, 1, 64 * KIB, 32 << 20] {
+            for reservation in [None, Some(0), Some(GIB), Some(5 * GIB)] {
+                let policy = Policy { reservation, guard_size: Some(guard), ..Policy::default() };
+                let host = host(4096);
+                let layout = planner(&policy, &host, &ty, 65536).guarded().unwrap();
+                let span = layout.reserved as u64 + layout.after as u64;
+                assert!(span >= u64::from(u32::MAX) + guard, "{layout:?}");
+                assert!(layout.after as u64 >= guard);
+            }
+        }
+    }
+
+    #[test]
+    fn a_checked_memory_reserves_no_more_than_its_maximum() {
+        let ty = MemoryType::new(IndexType::I32, 1, Some(10)).unwrap();
+        let policy = Policy::default();
+        let layout = planner(&policy, &host(4096), &ty, 65536).checked().unwrap();
+        assert_eq!(layout.reserved, 655_360);
+    }
+
+    #[test]
+    fn a_minimum_beyond_the_reservation_gets_room_to_grow() {
+        let ty = MemoryType::new(IndexType::I64, 1 << 20, None).unwrap();
+        let policy = Policy::default();
+        let layout = planner(&policy, &host(4096), &ty, 1 << 36).checked().unwrap();
+        assert_eq!(layout.reserved as u64, (1 << 36) + RESERVATION_FOR_GROWTH);
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused_with_their_option() {
+        for set in [
+            |value| Policy { reservation: Some(value), ..Policy::default() },
+            |value| Policy { reservation_for_growth: Some(value), ..Policy::default() },
+            |value| Policy { guard_size: Some(value), ..Policy::default() },
+        ] {
+            for value in [u64::MAX, (1 << 47) + 1] {
+                let refused = set(value).check(&host(4096));
+                assert!(matches!(refused, Err(Error::TooLarge { .. })), "{refused:?}");
+            }
+            assert_eq!(set(1 << 40).check(&host(4096)), Ok(()));
+        }
+    }
+
+    proptest! {
+        /// Whatever the options, a layout is made of whole host pages, holds what is needed, fits
+        /// the address space, or is refused.
+        #[test]
+        fn every_layout_is_sound(
+            page_log2 in prop::sample::select(vec![12u32, 14, 16]),
+            i64_index: bool,
+            one_byte_pages: bool,
+            minimum in 0u64..100_000,
+            room in prop::option::of(0u64..100_000),
+            reservation in prop::option::of(any::<u64>()),
+            growth in prop::option::of(any::<u64>()),
+            guard in prop::option::of(any::<u64>()),
+            flags: [bool; 4],
+        ) {
+            let host = host(1 << page_log2);
+            let index = if i64_index { IndexType::I64 } else { IndexType::I32 };
+            let size = if one_byte_pages { PageSize::One } else { PageSize::Wasm };
+            let Ok(ty) = MemoryType::custom(index, size, minimum, room.map(|room| minimum + room), false)
+            else { return Ok(()) };
+            let policy = Policy {
+                reservation, reservation_for_growth: growth, guard_size: guard,
+                guard_before: flags[0], may_move: flags[1], huge_pages: flags[2],
+                ..Policy::default()
+            };
+            let needed = ty.minimum().host_bytes(size).unwrap();
+            let planner = Planner { policy: &policy, host: &host, ty: &ty, needed, moving: flags[3] };
+            let plans = [
+                planner.guarded(), planner.checked(), planner.fitted(), planner.heap(),
+                planner.heap_exact(),
+            ];
+            for layout in plans.into_iter().flatten() {
+                for bytes in [layout.before, layout.reserved, layout.after] {
+                    prop_assert_eq!(bytes % host.page_bytes, 0);
+                }
+                prop_assert!(layout.reserved >= needed);
+                prop_assert!(layout.total(&host).unwrap() as u64 <= host.address_space_bytes);
+                if layout.bounds == Bounds::Guarded && index == IndexType::I32 && guard.is_none() {
+                    prop_assert!((layout.reserved + layout.after) as u64 >= SPAN_32);
+                }
+            }
+        }
+    }
+}

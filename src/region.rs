@@ -1,0 +1,196 @@
+//! A region: the piece of address space that one memory lies in, held and given back as a whole.
+//!
+//! A region knows where it came from (a mapping, or the heap) and is released by that alone. Its
+//! first `open` bytes from the base are readable and writable, and those past what its owner uses
+//! hold zeros; what lies behind faults, or is not the region's.
+
+use crate::plan::{Layout, Place};
+use crate::sys::{self, HostCaps, OsError};
+use crate::units::round_up;
+use core::alloc::Layout as HeapLayout;
+use core::ptr::NonNull;
+
+/// The heap's answer when it has nothing left; it sets no errno of its own everywhere.
+const HEAP_REFUSED: OsError = OsError(12);
+
+/// What releases the region.
+#[derive(Debug)]
+enum Origin {
+    /// A mapping from `start`, `bytes` long.
+    Mapping { start: NonNull<u8>, bytes: usize },
+    /// A block of the global allocator.
+    Heap(HeapLayout),
+}
+
+/// A piece of address space with a base.
+#[derive(Debug)]
+pub(crate) struct Region {
+    base: NonNull<u8>,
+    /// Bytes from the base that are readable and writable; at most `layout.reserved`.
+    open: usize,
+    layout: Layout,
+    page_bytes: usize,
+    origin: Origin,
+}
+
+// SAFETY: a region owns its address space, and nothing of it belongs to a thread.
+unsafe impl Send for Region {}
+
+impl Region {
+    /// Makes a region of this shape with at least `needed` bytes open, all of them zero.
+    pub(crate) fn new(layout: Layout, needed: usize, host: &HostCaps) -> Result<Self, OsError> {
+        debug_assert!(needed <= layout.reserved);
+        let mut region = match layout.place {
+            Place::Reserved => Self::reserve(layout, host)?,
+            Place::Sparse { room } => Self::map(layout, room, host)?,
+            Place::Heap => Self::allocate(layout, host)?,
+        };
+        let everything = region.layout.bounds == crate::plan::Bounds::Checked;
+        // A strict system may refuse to open all of it; then what is needed must do.
+        if !(everything && region.open_to(layout.reserved).is_ok()) {
+            region.open_to(needed)?;
+        }
+        if layout.huge_pages {
+            sys::advise_huge_pages(region.base, layout.reserved);
+        }
+        Ok(region)
+    }
+
+    fn reserve(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
+        let bytes = layout.total(host).ok_or(HEAP_REFUSED)?.max(host.page_bytes);
+        let start = sys::reserve(bytes)?;
+        let page_bytes = host.page_bytes;
+        let unaligned = start.addr().get().wrapping_add(layout.before);
+        let aligned = round_up(unaligned, layout.alignment).unwrap_or(unaligned);
+        let base = offset(start, aligned.wrapping_sub(start.addr().get()));
+        Ok(Self { base, open: 0, layout, page_bytes, origin: Origin::Mapping { start, bytes } })
+    }
+
+    fn map(layout: Layout, room: usize, host: &HostCaps) -> Result<Self, OsError> {
+        let bytes = layout.total(host).ok_or(HEAP_REFUSED)?.max(host.page_bytes);
+        let start = sys::map(bytes, room)?;
+        let page_bytes = host.page_bytes;
+        let base = offset(start, layout.before);
+        let open = layout.reserved;
+        let region =
+            Self { base, open, layout, page_bytes, origin: Origin::Mapping { start, bytes } };
+        let after = offset(base, layout.reserved);
+        for (guard, bytes) in [(start, layout.before), (after, layout.after)] {
+            if bytes != 0 {
+                // SAFETY: both ranges lie in the mapping made above, outside the reservation.
+                unsafe { sys::close(guard, bytes)? };
+            }
+        }
+        Ok(region)
+    }
+
+    fn allocate(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
+        // A memory of no pages has a base too.
+        let bytes = layout.reserved.max(host.page_bytes);
+        let heap = HeapLayout::from_size_align(bytes, 16).map_err(|_| HEAP_REFUSED)?;
+        // SAFETY: the size is not zero.
+        let base = NonNull::new(unsafe { std::alloc::alloc_zeroed(heap) }).ok_or(HEAP_REFUSED)?;
+        let open = layout.reserved;
+        Ok(Self { base, open, layout, page_bytes: host.page_bytes, origin: Origin::Heap(heap) })
+    }
+
+    /// Where the memory starts; never null, and fixed for the region's life.
+    pub(crate) fn base(&self) -> NonNull<u8> {
+        self.base
+    }
+
+    /// The shape of the region; its reservation may have been extended.
+    pub(crate) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// How many bytes from the base are readable and writable.
+    pub(crate) fn open_bytes(&self) -> usize {
+        self.open
+    }
+
+    /// Makes at least the first `bytes` readable and writable; on failure nothing has changed.
+    pub(crate) fn open_to(&mut self, bytes: usize) -> Result<(), OsError> {
+        debug_assert!(bytes <= self.layout.reserved);
+        let bytes = round_up(bytes, self.page_bytes).unwrap_or(bytes);
+        let Some(more) = bytes.checked_sub(self.open).filter(|more| *more != 0) else {
+            return Ok(());
+        };
+        // SAFETY: the range lies in the reservation, right behind what is open.
+        unsafe { sys::open(offset(self.base, self.open), more)? };
+        self.open = bytes;
+        Ok(())
+    }
+
+    /// Makes everything from `bytes` on fault again, up to the end of the reservation.
+    fn close_from(&mut self, bytes: usize) -> Result<(), OsError> {
+        let bytes = round_up(bytes, self.page_bytes).unwrap_or(self.open);
+        let Some(less) = self.open.checked_sub(bytes).filter(|less| *less != 0) else {
+            return Ok(());
+        };
+        // SAFETY: the range is open, so it lies in the reservation; the owner uses it no more.
+        unsafe { sys::close(offset(self.base, bytes), less)? };
+        self.open = bytes;
+        Ok(())
+    }
+
+    /// Extends the reservation in place so that it holds `bytes`, open; the base stays.
+    ///
+    /// Works for sparsely placed regions whose neighbourhood is still free; on failure nothing
+    /// has changed.
+    pub(crate) fn extend_to(&mut self, bytes: usize) -> Result<(), OsError> {
+        let (Place::Sparse { .. }, 0) = (self.layout.place, self.layout.after) else {
+            return Err(OsError(0));
+        };
+        let bytes = round_up(bytes, self.page_bytes).ok_or(HEAP_REFUSED)?;
+        let Origin::Mapping { bytes: total, .. } = &mut self.origin else {
+            return Err(OsError(0));
+        };
+        let more = bytes.wrapping_sub(self.layout.reserved);
+        sys::extend(offset(self.base, self.layout.reserved), more)?;
+        *total = total.wrapping_add(more);
+        self.layout.reserved = bytes;
+        self.open = bytes;
+        Ok(())
+    }
+
+    /// Gives the contents up: the region is zero again, as if new, with at least `needed` bytes
+    /// open, and under GUARDED no more. On failure it must not be used again.
+    pub(crate) fn renew(&mut self, needed: usize) -> Result<(), OsError> {
+        if self.layout.bounds == crate::plan::Bounds::Guarded {
+            self.close_from(needed)?;
+        }
+        self.open_to(needed)
+    }
+
+    /// Zeroes everything that was ever open and gives its pages back to the system.
+    pub(crate) fn zero(&mut self) -> Result<(), OsError> {
+        if self.open == 0 {
+            return Ok(());
+        }
+        // SAFETY: the open range is the region's own, and the caller's exclusive reference shows
+        // that its owner is done with it.
+        unsafe { sys::zero(self.base, self.open) }
+    }
+
+    /// Whether the region is a whole reservation that another memory can use after this one.
+    pub(crate) fn is_reusable(&self) -> bool {
+        self.layout.place == Place::Reserved
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        match self.origin {
+            // SAFETY: the mapping was made for this region, and its owner is gone.
+            Origin::Mapping { start, bytes } => unsafe { sys::release(start, bytes) },
+            // SAFETY: the block was allocated with this layout by `allocate`.
+            Origin::Heap(layout) => unsafe { std::alloc::dealloc(self.base.as_ptr(), layout) },
+        }
+    }
+}
+
+/// The address `bytes` further. Not a dereference: the callers say why it lies in their mapping.
+fn offset(start: NonNull<u8>, bytes: usize) -> NonNull<u8> {
+    NonNull::new(start.as_ptr().wrapping_add(bytes)).unwrap_or(start)
+}

@@ -1,0 +1,121 @@
+//! The only room that knows an operating system.
+//!
+//! Each system is one module with the same items; what a system cannot do is data in
+//! [`HostCaps`] or an [`OsError`], never a missing function. The rooms above decide policy; this
+//! one moves pages. Lengths and addresses given to it are multiples of [`HostCaps::page_bytes`],
+//! unless a function says otherwise. It knows no WebAssembly: a page here is a page of the host.
+//!
+//! | function | what it does |
+//! |---|---|
+//! | `host` | page size, address bits, whether ranges can be reserved and guarded |
+//! | `reserve` | address space that faults on every access and costs no memory |
+//! | `map` | readable and writable zeros, at a place where the mapping can probably be extended |
+//! | `extend` | more zeros right behind a mapping, or an error; never over something else |
+//! | `open`, `close` | make a range of a reservation readable and writable, or make it fault again |
+//! | `zero` | make a range of private memory read as zero and give its pages back |
+//! | `release` | give a whole mapping back |
+//! | `advise_huge_pages` | ask for huge pages |
+//! | `resident_bytes` | how much of a range is in memory now |
+//! | `address_space_left` | what a limit on the process's address space leaves, if there is one |
+//! | `diagnose` | which limit probably made the system refuse memory |
+//! | `set_last_error` | what `errno` shows to the C caller |
+
+#[cfg(all(unix, not(wasm_memory_portable)))]
+#[path = "unix.rs"]
+mod system;
+
+#[cfg(not(all(unix, not(wasm_memory_portable))))]
+#[path = "portable.rs"]
+mod system;
+
+pub(crate) use system::*;
+
+use core::fmt;
+
+/// What this host can do, asked once per engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostCaps {
+    /// The size of a page of the host: the granule of protection and of mappings.
+    pub page_bytes: usize,
+    /// How many bytes of address space a process can have.
+    pub address_space_bytes: u64,
+    /// Whether address space can be reserved without memory, and guarded: false on 32-bit hosts,
+    /// where 8 GiB do not exist, and on the portable backend.
+    pub can_guard: bool,
+    /// Whether memory comes in mappings; without them all of it is on the heap.
+    pub has_mappings: bool,
+}
+
+/// What the system answered: an `errno`, or what stands for it elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OsError(pub i32);
+
+/// The limit that probably made the system refuse memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LikelyLimit {
+    /// `RLIMIT_AS` (`ulimit -v`).
+    AddressSpace {
+        /// The limit in bytes.
+        limit: u64,
+        /// The bytes in use.
+        used: u64,
+    },
+    /// `RLIMIT_DATA` (`ulimit -d`).
+    Data {
+        /// The limit in bytes.
+        limit: u64,
+        /// The bytes in use.
+        used: u64,
+    },
+    /// `vm.max_map_count`.
+    Mappings {
+        /// The most mappings a process may have.
+        limit: u64,
+    },
+    /// `vm.overcommit_memory=2`.
+    StrictOvercommit,
+    /// More than the processor can address.
+    AddressBits {
+        /// The bytes of address space that a process has.
+        address_space: u64,
+    },
+    /// No limit that could be read explains it.
+    Unknown,
+}
+
+impl fmt::Display for LikelyLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::AddressSpace { limit, used } => write!(
+                f,
+                "the likely limit is RLIMIT_AS (ulimit -v): {used} of {limit} bytes are in use; raise it, \
+                 use memory_bounds AUTO or CHECKED, or set a smaller memory_reservation or memory_guard_size"
+            ),
+            Self::Data { limit, used } => write!(
+                f,
+                "the likely limit is RLIMIT_DATA (ulimit -d): {used} of {limit} bytes are in use; raise it, \
+                 or use memory_bounds GUARDED or a smaller memory_reservation, which open less at once"
+            ),
+            Self::Mappings { limit } => write!(
+                f,
+                "the likely limit is vm.max_map_count: the process has about {limit} mappings; raise it with \
+                 sysctl, delete memories, or clear guard_before_memory, which saves a mapping for each CHECKED memory"
+            ),
+            Self::StrictOvercommit => write!(
+                f,
+                "the likely limit is vm.overcommit_memory=2 (strict commit accounting); raise \
+                 vm.overcommit_ratio, or use memory_bounds GUARDED or a smaller memory_reservation, which commit less at once"
+            ),
+            Self::AddressBits { address_space } => write!(
+                f,
+                "the likely limit is the address space of this host: a process has {address_space} bytes of it; \
+                 set a smaller memory_reservation or memory_guard_size, or use memory_bounds AUTO or CHECKED"
+            ),
+            Self::Unknown => write!(
+                f,
+                "no process limit explains it; the system may be short of memory, and a smaller \
+                 memory_reservation or memory_bounds AUTO asks for less"
+            ),
+        }
+    }
+}

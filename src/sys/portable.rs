@@ -1,0 +1,77 @@
+//! Any system with a heap and no mappings that we know: every memory is a block of the allocator.
+//!
+//! Nothing can be reserved or guarded here, and [`host`] says so; the functions that move pages
+//! are there for the contract and refuse. `RUSTFLAGS="--cfg wasm_memory_portable"` selects this
+//! backend on any host, which is how it is tested.
+
+use super::{HostCaps, LikelyLimit, OsError};
+use core::ptr::NonNull;
+
+const UNSUPPORTED: OsError = OsError(0);
+
+pub(crate) fn host() -> HostCaps {
+    HostCaps {
+        page_bytes: 4096,
+        address_space_bytes: if usize::BITS >= 64 { 1 << 47 } else { 1 << 31 },
+        can_guard: false,
+        has_mappings: false,
+    }
+}
+
+/// There is no errno that this backend knows of.
+pub(crate) fn set_last_error(_error: OsError) {}
+
+pub(crate) fn reserve(_bytes: usize) -> Result<NonNull<u8>, OsError> {
+    Err(UNSUPPORTED)
+}
+
+pub(crate) fn map(_bytes: usize, _room: usize) -> Result<NonNull<u8>, OsError> {
+    Err(UNSUPPORTED)
+}
+
+pub(crate) fn extend(_end: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: it refuses.
+pub(crate) unsafe fn open(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: it refuses.
+pub(crate) unsafe fn close(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: it refuses.
+pub(crate) unsafe fn zero(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: there is never a mapping to release.
+pub(crate) unsafe fn release(_address: NonNull<u8>, _bytes: usize) {}
+
+pub(crate) fn advise_huge_pages(_address: NonNull<u8>, _bytes: usize) {}
+
+pub(crate) fn resident_bytes(
+    _address: NonNull<u8>,
+    _bytes: usize,
+    _page_bytes: usize,
+) -> Option<u64> {
+    None
+}
+
+pub(crate) fn address_space_left() -> Option<u64> {
+    None
+}
+
+pub(crate) fn diagnose(bytes: u64, host: &HostCaps) -> LikelyLimit {
+    if bytes > host.address_space_bytes {
+        return LikelyLimit::AddressBits { address_space: host.address_space_bytes };
+    }
+    LikelyLimit::Unknown
+}
