@@ -181,3 +181,134 @@ impl Engine {
         Error::OutOfMemory { purpose, bytes, os, limit: sys::diagnose(bytes, &self.0.host) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Bounds;
+    use crate::sys::injection::refuse_after;
+    use crate::{IndexType, Memory, PageSize, Pages};
+
+    fn i32_type(minimum: u64, maximum: Option<u64>) -> MemoryType {
+        MemoryType::new(IndexType::I32, minimum, maximum).unwrap()
+    }
+
+    fn engine(bounds: BoundsPolicy) -> Engine {
+        Engine::new(Policy { bounds, ..Policy::default() }).unwrap()
+    }
+
+    /// Every host page size up to 64 KiB divides a WebAssembly page, so that a host with larger
+    /// pages can be played on one with smaller.
+    #[test]
+    fn memories_work_on_hosts_with_larger_pages() {
+        for page_bytes in [4096, 16384, 65536] {
+            for bounds in [BoundsPolicy::Auto, BoundsPolicy::Checked] {
+                let real = sys::host();
+                let host = HostCaps { page_bytes: page_bytes.max(real.page_bytes), ..real };
+                let policy = Policy { bounds, ..Policy::default() };
+                let engine = Engine::on_host(policy, host).unwrap();
+                let memory = Memory::new(&engine, i32_type(1, Some(4))).unwrap();
+                memory.store(65_535, 7u8).unwrap();
+                assert_eq!(memory.grow(Pages(3)), Ok(Pages(1)));
+                memory.store(4 * 65_536 - 8, u64::MAX).unwrap();
+                assert_eq!(memory.load(65_535), Ok(7u8));
+                let odd =
+                    MemoryType::custom(IndexType::I32, PageSize::One, 5, None, false).unwrap();
+                let memory = Memory::new(&engine, odd).unwrap();
+                assert_eq!(memory.grow(Pages(70_000)), Ok(Pages(5)));
+                memory.store(70_004, 1u8).unwrap();
+                assert!(memory.store(70_005, 1u8).is_err());
+                assert_eq!(memory.stats().map_alignment_bytes as usize, host.page_bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn a_reused_region_is_zero_and_guarded_again() {
+        if !sys::host().can_guard {
+            return;
+        }
+        let engine = engine(BoundsPolicy::Guarded);
+        let first = Memory::new(&engine, i32_type(1, None)).unwrap();
+        first.grow(Pages(9)).unwrap();
+        first.fill(0, 0xff, 655_360).unwrap();
+        let base = first.base();
+        drop(first);
+        let second = Memory::new(&engine, i32_type(2, None)).unwrap();
+        assert_eq!(second.base(), base, "the warm region is used again");
+        assert_eq!(second.stats().committed_bytes, 131_072, "what had grown is closed again");
+        second.grow(Pages(8)).unwrap();
+        let mut bytes = vec![1u8; 655_360];
+        second.read(0, &mut bytes).unwrap();
+        assert!(bytes.iter().all(|byte| *byte == 0));
+    }
+
+    #[test]
+    fn a_region_that_cannot_be_zeroed_is_not_reused() {
+        if !sys::host().has_mappings {
+            return;
+        }
+        let engine = engine(BoundsPolicy::Checked);
+        let memory = Memory::new(&engine, i32_type(1, Some(1))).unwrap();
+        refuse_after(Some(0));
+        drop(memory);
+        refuse_after(None);
+        assert!(engine.warm().0.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn guarded_fails_where_auto_steps_down_rung_by_rung() {
+        if !sys::host().can_guard {
+            let refused = Memory::new(&engine(BoundsPolicy::Guarded), i32_type(1, None));
+            assert!(matches!(refused, Err(Error::Unsupported(_))));
+            return;
+        }
+        refuse_after(Some(0));
+        let guarded = Memory::new(&engine(BoundsPolicy::Guarded), i32_type(1, None));
+        let auto = Memory::new(&engine(BoundsPolicy::Auto), i32_type(1, None));
+        refuse_after(None);
+        assert!(matches!(guarded, Err(Error::OutOfMemory { .. })));
+        // No mapping at all was to be had, so the memory lies on the heap, and says so.
+        let stats = auto.unwrap().stats();
+        assert_eq!((stats.bounds, stats.reserved_bytes), (Bounds::Checked, 65_536));
+    }
+
+    #[test]
+    fn whichever_system_call_fails_nothing_changes_and_the_memory_goes_on() {
+        for bounds in [BoundsPolicy::Auto, BoundsPolicy::Guarded, BoundsPolicy::Checked] {
+            for may_move in [false, true] {
+                if bounds == BoundsPolicy::Guarded && !sys::host().can_guard {
+                    continue;
+                }
+                let policy =
+                    Policy { bounds, may_move, reservation: Some(131_072), ..Policy::default() };
+                for calls in 0..12 {
+                    let engine = Engine::new(policy).unwrap();
+                    refuse_after(Some(calls));
+                    let memory = Memory::new(&engine, i32_type(1, Some(64)));
+                    refuse_after(None);
+                    let Ok(memory) = memory else {
+                        assert_eq!(bounds, BoundsPolicy::Guarded);
+                        continue;
+                    };
+                    memory.store(0, 0x1234_5678_9abc_def0u64).unwrap();
+                    let mut expected = Pages(1);
+                    for _ in 0..4 {
+                        refuse_after(Some(calls));
+                        let grown = memory.grow(Pages(1));
+                        refuse_after(None);
+                        if let Ok(previous) = grown {
+                            assert_eq!(previous, expected);
+                            expected = Pages(expected.0 + 1);
+                        }
+                        assert_eq!(memory.pages(), expected);
+                        assert_eq!(memory.load(0), Ok(0x1234_5678_9abc_def0u64));
+                        let end = expected.0 * 65_536;
+                        assert_eq!(memory.store(end - 1, 0u8), Ok(()));
+                        assert!(memory.store(end, 0u8).is_err());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -155,7 +155,7 @@ pub(crate) struct Layout {
     pub(crate) reserved: usize,
     /// Bytes after the reservation that fault.
     pub(crate) after: usize,
-    /// What the base is a multiple of.
+    /// What the base is to be a multiple of, where that is more than mappings are anyway; else 1.
     pub(crate) alignment: usize,
     pub(crate) huge_pages: bool,
 }
@@ -163,8 +163,12 @@ pub(crate) struct Layout {
 impl Layout {
     /// The whole span, with slack to align the base; `None` when it does not fit.
     pub(crate) fn total(&self, host: &HostCaps) -> Option<usize> {
-        let slack = self.alignment.checked_sub(host.page_bytes)?;
-        self.before.checked_add(self.reserved)?.checked_add(self.after)?.checked_add(slack)
+        let slack = if self.alignment == 1 { 0 } else { self.alignment };
+        self.before
+            .checked_add(self.reserved)?
+            .checked_add(self.after)?
+            .checked_add(slack)?
+            .checked_next_multiple_of(host.page_bytes)
     }
 }
 
@@ -225,7 +229,8 @@ impl Planner<'_> {
     pub(crate) fn fitted(&self) -> Result<Layout, Error> {
         let room = self.reservation().min(self.growth_limit());
         let room = usize::try_from(room).unwrap_or(usize::MAX >> 1);
-        self.checked_at(Place::Sparse { room }, self.needed as u64)
+        // Not nothing: an extension starts where the reservation ends.
+        self.checked_at(Place::Sparse { room }, self.needed.max(1) as u64)
     }
 
     /// The block of the heap that holds the memory and what it may grow into.
@@ -292,11 +297,7 @@ impl Planner<'_> {
             return Err(too_large);
         };
         let huge_pages = self.policy.huge_pages && reserved >= HUGE_PAGE && place != Place::Heap;
-        let alignment = if huge_pages && place == Place::Reserved {
-            HUGE_PAGE.max(self.host.page_bytes)
-        } else {
-            self.host.page_bytes
-        };
+        let alignment = if huge_pages && place == Place::Reserved { HUGE_PAGE } else { 1 };
         let layout = Layout { bounds, place, before, reserved, after, alignment, huge_pages };
         match layout.total(self.host) {
             Some(total) if total as u64 <= limit => Ok(layout),

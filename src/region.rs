@@ -194,3 +194,34 @@ impl Drop for Region {
 fn offset(start: NonNull<u8>, bytes: usize) -> NonNull<u8> {
     NonNull::new(start.as_ptr().wrapping_add(bytes)).unwrap_or(start)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Planner, Policy};
+    use crate::{IndexType, MemoryType};
+
+    #[test]
+    fn a_sparse_memory_grows_in_place() {
+        if !sys::host().has_mappings {
+            return;
+        }
+        let host = sys::host();
+        let policy = Policy::default();
+        let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
+        let planner =
+            Planner { policy: &policy, host: &host, ty: &ty, needed: 65_536, moving: false };
+        let layout = planner.fitted().unwrap();
+        let mut regions: Vec<_> =
+            (0..8).map(|_| Region::new(layout, 65_536, &host).unwrap()).collect();
+        for region in &mut regions {
+            let base = region.base();
+            for pages in [2usize, 3, 100, 1000] {
+                region.extend_to(pages * 65_536).unwrap();
+                // SAFETY: the byte lies in what was just opened.
+                unsafe { base.as_ptr().add(pages * 65_536 - 1).write(1) };
+            }
+            assert_eq!(region.base(), base);
+        }
+    }
+}

@@ -34,7 +34,9 @@ fn caught<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
         .unwrap_or(Err(Error::Internal("a panic was caught at the C boundary")))
 }
 
+/// Out of line, so that the calls that succeed carry none of it.
 #[cold]
+#[inline(never)]
 fn fail(error: &Error) -> wasm_memory_status_t {
     last_error::record(*error);
     if let Some(os) = error.os_error() {

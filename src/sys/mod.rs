@@ -119,3 +119,37 @@ impl fmt::Display for LikelyLimit {
         }
     }
 }
+
+/// Failures on demand, for tests: the system calls that this room makes refuse in turn.
+pub(crate) mod injection {
+    use super::OsError;
+
+    #[cfg(test)]
+    std::thread_local! {
+        static CALLS_LEFT: core::cell::Cell<Option<u32>> = const { core::cell::Cell::new(None) };
+    }
+
+    /// Lets this thread's next `calls` calls through and refuses all after them; `None`: no more
+    /// refusals.
+    #[cfg(test)]
+    pub(crate) fn refuse_after(calls: Option<u32>) {
+        CALLS_LEFT.set(calls);
+    }
+
+    /// A place where a system call may be made to fail. Nothing at all outside of tests.
+    #[inline]
+    #[allow(
+        clippy::unnecessary_wraps,
+        dead_code,
+        reason = "it fails in tests alone, and the heap backend makes no system calls"
+    )]
+    pub(crate) fn point() -> Result<(), OsError> {
+        #[cfg(test)]
+        match CALLS_LEFT.get() {
+            Some(0) => return Err(OsError(12)),
+            Some(left) => CALLS_LEFT.set(left.checked_sub(1)),
+            None => {}
+        }
+        Ok(())
+    }
+}

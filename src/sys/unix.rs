@@ -68,6 +68,7 @@ fn anonymous(
     protection: libc::c_int,
     flags: libc::c_int,
 ) -> Result<NonNull<u8>, OsError> {
+    super::injection::point()?;
     // SAFETY: without MAP_FIXED, mmap never replaces a mapping, so no memory in use is touched;
     // MAP_FIXED is not among the flags that this file passes.
     let address = unsafe {
@@ -143,6 +144,7 @@ unsafe fn protect(
     bytes: usize,
     protection: libc::c_int,
 ) -> Result<(), OsError> {
+    super::injection::point()?;
     // SAFETY: the caller owns the range, and nobody holds a reference into it.
     match unsafe { libc::mprotect(address.as_ptr().cast(), bytes, protection) } {
         0 => Ok(()),
@@ -173,6 +175,7 @@ pub(crate) unsafe fn close(address: NonNull<u8>, bytes: usize) -> Result<(), OsE
 /// # Safety
 /// The range lies in a private anonymous mapping of the caller's, and nobody else uses it now.
 pub(crate) unsafe fn zero(address: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
+    super::injection::point()?;
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         // On Linux MADV_DONTNEED drops private anonymous pages, swapped ones too: they read as
