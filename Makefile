@@ -15,7 +15,7 @@ CMAKE = $(eval CMAKE := $$(shell scripts/need cmake))$(or $(CMAKE),$(error cmake
 CTEST = $(dir $(CMAKE))ctest
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test test-rust test-c header lint bench bench-smoke clean FORCE
+.PHONY: help build install demo test test-rust test-c header lint bench bench-smoke clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,19 @@ lint: ## Check formatting and lints
 	@echo "== lints"
 	@$(CARGO) fmt --check
 	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
+
+bench: ## Measure against the raw floor and peers; table, target/bench/results.json, chart.svg
+	@scripts/need wasm2c >/dev/null
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@echo "== building the benchmarks and peers (minutes, the first time)"
+	@WASM_MEMORY_PREFIX="$(abspath target/prefix)" $(CARGO) run --locked --release \
+	    --manifest-path benches/Cargo.toml --target-dir target/bench-build -- $(BENCH_FLAGS)
+
+bench-smoke: ## Run every benchmark row for an instant, without peers
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@echo "== benchmarks, short form"
+	@WASM_MEMORY_PREFIX="$(abspath target/prefix)" $(CARGO) run --locked --release --no-default-features \
+	    --manifest-path benches/Cargo.toml --target-dir target/bench-build -- --smoke
 
 clean: ## Delete everything that was built
 	@rm -rf target
