@@ -63,7 +63,7 @@ bench: ## Measure against the raw floor and peers; table, target/bench/results.j
 	@scripts/need wasm2c >/dev/null
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix
 	@echo "== building the benchmarks and peers (minutes, the first time)"
-	@WASM_MEMORY_PREFIX="$(abspath target/prefix)" $(CARGO) run --locked --release \
+	@WASM2C="$$(scripts/need wasm2c)" WASM_MEMORY_PREFIX="$(abspath target/prefix)" $(CARGO) run --locked --release \
 	    --manifest-path benches/Cargo.toml --target-dir target/bench-build -- $(BENCH_FLAGS)
 
 bench-smoke: ## Run every benchmark row for an instant, without peers

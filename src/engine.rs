@@ -9,7 +9,7 @@
 use crate::alloc::Ref;
 use crate::error::Error;
 use crate::plan::{BoundsPolicy, Layout, Planner, Policy};
-use crate::region::Region;
+use crate::region::{self, Region};
 use crate::sys::{self, HostCaps, OsError};
 use crate::types::MemoryType;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -38,6 +38,10 @@ impl WarmRegions {
             slot.as_ref().is_some_and(|region| region.layout() == layout)
         };
         self.0.iter_mut().find(fits)?.take()
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.iter().all(Option::is_some)
     }
 
     /// Keeps the region, or gives it back where all places are taken.
@@ -124,8 +128,8 @@ impl Engine {
         self.region(&layout, needed).map_err(|os| self.refused(&layout, os))
     }
 
-    /// The region, unless the layout does not exist, the system refuses it, or it would take more
-    /// than its share of what a limit on the address space leaves.
+    /// The region, unless the layout does not exist, the system refuses it, or it would leave too
+    /// little address space to the rest of the process.
     fn if_affordable(
         &self,
         planner: &Planner<'_>,
@@ -135,7 +139,7 @@ impl Engine {
         if let Some(region) = self.warm_region(&layout, planner.needed) {
             return Some(region);
         }
-        if !planner.leaves_room(&layout, sys::address_space_left()) {
+        if !planner.leaves_room(&layout, region::reserved_bytes(), sys::address_space_left()) {
             return None;
         }
         self.region(&layout, planner.needed).ok()
@@ -164,8 +168,9 @@ impl Engine {
 
     /// Takes a region back from a memory that is gone.
     pub(crate) fn release(&self, mut region: Region) {
-        if region.is_reusable() && region.zero().is_ok() {
-            // Whatever does not fit is unmapped outside the lock.
+        if region.is_reusable() && !self.warm().is_full() && region.zero().is_ok() {
+            // Another thread may have taken the last place meanwhile. Whatever does not fit is
+            // unmapped outside the lock.
             let overflow = self.warm().put(region);
             drop(overflow);
         }

@@ -41,6 +41,9 @@ const RESERVATION_HEAP: u64 = 16 << 20;
 /// A reservation takes at most this share of what a limit on the address space leaves, unless the
 /// options demand it: the rest of the process lives under the same limit.
 const SHARE_OF_LIMIT: u64 = 16;
+/// All reservations together leave this share of the host's address space to the rest of the
+/// process, unless the options demand more: its heap would starve otherwise.
+const SHARE_LEFT_FREE: u64 = 8;
 /// Huge pages are of this size where they exist.
 const HUGE_PAGE: usize = 2 << 20;
 
@@ -191,13 +194,14 @@ impl Planner<'_> {
         self.ty.page_size() == PageSize::Wasm && self.host.can_guard
     }
 
-    /// Whether a limit that leaves `left` bytes allows to reserve this layout and still have room
-    /// for everything else.
-    pub(crate) fn leaves_room(&self, layout: &Layout, left: Option<u64>) -> bool {
-        let Some(share) = left.and_then(|left| left.checked_div(SHARE_OF_LIMIT)) else {
-            return true;
-        };
-        layout.total(self.host).is_some_and(|total| total as u64 <= share)
+    /// Whether this layout leaves room for the rest of the process, where `reserved` bytes are
+    /// taken already and a limit leaves `left` bytes, if there is one.
+    pub(crate) fn leaves_room(&self, layout: &Layout, reserved: u64, left: Option<u64>) -> bool {
+        let Some(total) = layout.total(self.host).map(|total| total as u64) else { return false };
+        let all = self.host.address_space_bytes;
+        let usable = all.saturating_sub(all.checked_div(SHARE_LEFT_FREE).unwrap_or(0));
+        let share = left.map_or(u64::MAX, |left| left.checked_div(SHARE_OF_LIMIT).unwrap_or(left));
+        total <= share && reserved.saturating_add(total) <= usable
     }
 
     /// The layout that keeps the whole promise to generated code.

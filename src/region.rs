@@ -9,6 +9,15 @@ use crate::sys::{self, HostCaps, OsError};
 use crate::units::round_up;
 use core::alloc::Layout as HeapLayout;
 use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+/// The address space that all regions of this process have reserved, guards included.
+static RESERVED_BYTES: AtomicU64 = AtomicU64::new(0);
+
+/// How much address space the regions of this process have reserved.
+pub(crate) fn reserved_bytes() -> u64 {
+    RESERVED_BYTES.load(Ordering::Relaxed)
+}
 
 /// The heap's answer when it has nothing left; it sets no errno of its own everywhere.
 const HEAP_REFUSED: OsError = OsError(12);
@@ -59,6 +68,7 @@ impl Region {
     fn reserve(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
         let bytes = layout.total(host).ok_or(HEAP_REFUSED)?.max(host.page_bytes);
         let start = sys::reserve(bytes)?;
+        RESERVED_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
         let page_bytes = host.page_bytes;
         let unaligned = start.addr().get().wrapping_add(layout.before);
         let aligned = round_up(unaligned, layout.alignment).unwrap_or(unaligned);
@@ -136,15 +146,15 @@ impl Region {
 
     /// Extends the reservation in place so that it holds `bytes`, open; the base stays.
     ///
-    /// Works for sparsely placed regions whose neighbourhood is still free; on failure nothing
-    /// has changed.
-    pub(crate) fn extend_to(&mut self, bytes: usize) -> Result<(), OsError> {
+    /// Works for sparsely placed regions whose neighbourhood is still free. Fails with `None` for
+    /// all others, with the system's error when it refuses; nothing has changed then.
+    pub(crate) fn extend_to(&mut self, bytes: usize) -> Result<(), Option<OsError>> {
         let (Place::Sparse { .. }, 0) = (self.layout.place, self.layout.after) else {
-            return Err(OsError(0));
+            return Err(None);
         };
-        let bytes = round_up(bytes, self.page_bytes).ok_or(HEAP_REFUSED)?;
+        let bytes = round_up(bytes, self.page_bytes).ok_or(None)?;
         let Origin::Mapping { bytes: total, .. } = &mut self.origin else {
-            return Err(OsError(0));
+            return Err(None);
         };
         let more = bytes.wrapping_sub(self.layout.reserved);
         sys::extend(offset(self.base, self.layout.reserved), more)?;
@@ -182,8 +192,13 @@ impl Region {
 impl Drop for Region {
     fn drop(&mut self) {
         match self.origin {
-            // SAFETY: the mapping was made for this region, and its owner is gone.
-            Origin::Mapping { start, bytes } => unsafe { sys::release(start, bytes) },
+            Origin::Mapping { start, bytes } => {
+                if self.layout.place == Place::Reserved {
+                    RESERVED_BYTES.fetch_sub(bytes as u64, Ordering::Relaxed);
+                }
+                // SAFETY: the mapping was made for this region, and its owner is gone.
+                unsafe { sys::release(start, bytes) };
+            }
             // SAFETY: the block was allocated with this layout by `allocate`.
             Origin::Heap(layout) => unsafe { std::alloc::dealloc(self.base.as_ptr(), layout) },
         }

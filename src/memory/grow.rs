@@ -61,13 +61,18 @@ impl Memory {
                 .open_to(length)
                 .map_err(|os| engine.out_of_memory("grow a linear memory", more, os));
         }
-        if region.extend_to(length).is_ok() {
-            return Ok(());
-        }
+        let refused = match region.extend_to(length) {
+            Ok(()) => return Ok(()),
+            Err(refused) => refused,
+        };
         if !engine.policy().may_move {
-            return Err(Error::ReservationExceeded {
-                wanted: length as u64,
-                reserved: reserved as u64,
+            let (wanted, reserved) = (length as u64, reserved as u64);
+            return Err(match refused {
+                Some(os) => {
+                    let more = wanted.saturating_sub(reserved);
+                    engine.out_of_memory("grow a linear memory in place", more, os)
+                }
+                None => Error::ReservationExceeded { wanted, reserved },
             });
         }
         let moved = engine.acquire(&self.ty, length, true)?;

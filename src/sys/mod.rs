@@ -10,7 +10,7 @@
 //! | `host` | page size, address bits, whether ranges can be reserved and guarded |
 //! | `reserve` | address space that faults on every access and costs no memory |
 //! | `map` | readable and writable zeros, at a place where the mapping can probably be extended |
-//! | `extend` | more zeros right behind a mapping, or an error; never over something else |
+//! | `extend` | more zeros right behind a mapping; `None` when something is there, which is never replaced |
 //! | `open`, `close` | make a range of a reservation readable and writable, or make it fault again |
 //! | `zero` | make a range of private memory read as zero and give its pages back |
 //! | `release` | give a whole mapping back |

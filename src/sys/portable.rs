@@ -29,8 +29,8 @@ pub(crate) fn map(_bytes: usize, _room: usize) -> Result<NonNull<u8>, OsError> {
     Err(UNSUPPORTED)
 }
 
-pub(crate) fn extend(_end: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
-    Err(UNSUPPORTED)
+pub(crate) fn extend(_end: NonNull<u8>, _bytes: usize) -> Result<(), Option<OsError>> {
+    Err(None)
 }
 
 /// # Safety

@@ -103,11 +103,12 @@ pub(crate) fn map(bytes: usize, room: usize) -> Result<NonNull<u8>, OsError> {
 /// An address that probably has `room` free bytes behind it, or null where there is no such hope.
 ///
 /// Places go downward from 256 GiB below where the kernel puts its own mappings, each `room`
-/// below the one before, and start again after 64 TiB: old places are likely free again by then,
-/// and the kernel takes another address when one is not.
+/// below the one before, and start again after 32 TiB: old places are likely free again by then,
+/// and the kernel takes another address when one is not. Farther down lie programs and their heaps,
+/// which grow upward by `brk` and must find nothing in their way.
 fn sparse_place(room: usize) -> *mut u8 {
     const BELOW: u64 = 1 << 38;
-    const SPREAD: u64 = 1 << 46;
+    const SPREAD: u64 = 1 << 45;
     static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
     let marker = 0u8;
@@ -128,15 +129,18 @@ fn sparse_place(room: usize) -> *mut u8 {
 
 /// Maps `bytes` more zeros, readable and writable, exactly at `end`.
 ///
-/// Nothing that is mapped there already is replaced: the call fails instead.
-pub(crate) fn extend(end: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
-    let got = anonymous(end.as_ptr(), bytes, READ_WRITE, MAP_FIXED_NOREPLACE)?;
-    if got == end {
-        return Ok(());
+/// Nothing that is mapped there already is replaced: the call fails instead, with `None`.
+pub(crate) fn extend(end: NonNull<u8>, bytes: usize) -> Result<(), Option<OsError>> {
+    match anonymous(end.as_ptr(), bytes, READ_WRITE, MAP_FIXED_NOREPLACE) {
+        Ok(got) if got == end => Ok(()),
+        Ok(elsewhere) => {
+            // SAFETY: the mapping was made right above and nobody knows of it.
+            unsafe { release(elsewhere, bytes) };
+            Err(None)
+        }
+        Err(OsError(libc::EEXIST)) => Err(None),
+        Err(refused) => Err(Some(refused)),
     }
-    // SAFETY: the mapping was made right above and nobody knows of it.
-    unsafe { release(got, bytes) };
-    Err(OsError(libc::EEXIST))
 }
 
 unsafe fn protect(

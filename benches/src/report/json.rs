@@ -1,0 +1,47 @@
+//! The figures for programs.
+
+use serde_json::{Map, Value, json};
+
+use super::Entry;
+use crate::measure::Figures;
+
+/// Every row with every figure, and what the caller says about the run.
+pub fn document(entries: &[Entry], machine: Value, versions: Value, run: Value) -> Value {
+    json!({
+        "unit": "nanoseconds for one step",
+        "machine": machine,
+        "versions": versions,
+        "run": run,
+        "rows": entries.iter().map(row).collect::<Vec<_>>(),
+    })
+}
+
+fn row(entry: &Entry) -> Value {
+    let columns: Map<String, Value> = entry
+        .measured
+        .columns
+        .iter()
+        .map(|(who, figures)| (who.name().to_owned(), column(figures)))
+        .collect();
+    json!({
+        "name": entry.row.name,
+        "about": entry.row.about,
+        "floor_is": entry.row.floor_is,
+        "ratio": entry.measured.ratio(),
+        "goal": entry.row.goal,
+        "verdict": entry.verdict().map(|verdict| verdict.name().to_lowercase()),
+        "disturbed_samples_repeated": entry.measured.noise.repeated,
+        "disturbed_samples_kept": entry.measured.noise.kept,
+        "columns": columns,
+    })
+}
+
+fn column(figures: &Figures) -> Value {
+    json!({
+        "median": figures.median,
+        "minimum": figures.minimum,
+        "p90": figures.p90,
+        "samples": figures.samples,
+        "steps_per_sample": figures.steps,
+    })
+}

@@ -1,0 +1,72 @@
+//! What a run leaves behind.
+
+pub mod chart;
+pub mod json;
+pub mod table;
+
+use crate::measure::Measured;
+use crate::row::{Row, Who};
+
+/// A row with its figures.
+pub struct Entry {
+    pub row: Row,
+    pub measured: Measured,
+}
+
+/// What became of a goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Met,
+    Missed,
+    /// Too many samples were disturbed: the row was not measured as it says.
+    Noisy,
+}
+
+impl Verdict {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::Missed => "MISSED",
+            Self::Noisy => "NOISY",
+        }
+    }
+}
+
+impl Entry {
+    /// `None` without a goal.
+    pub fn verdict(&self) -> Option<Verdict> {
+        let goal = self.row.goal?;
+        let ratio = self.measured.ratio()?;
+        Some(match ratio <= goal {
+            _ if self.measured.is_noisy() => Verdict::Noisy,
+            true => Verdict::Met,
+            false => Verdict::Missed,
+        })
+    }
+}
+
+/// The peers that some row has, in the order of their first appearance.
+pub fn peers(entries: &[Entry]) -> Vec<Who> {
+    let mut peers = Vec::new();
+    for (who, _) in entries.iter().flat_map(|entry| &entry.measured.columns) {
+        if matches!(who, Who::Peer(_)) && !peers.contains(who) {
+            peers.push(*who);
+        }
+    }
+    peers
+}
+
+/// Nanoseconds with three digits and a unit that suits them.
+pub fn time(nanoseconds: f64) -> String {
+    let (value, unit) = match nanoseconds {
+        ns if ns < 1e3 => (ns, "ns"),
+        ns if ns < 1e6 => (ns / 1e3, "us"),
+        ns => (ns / 1e6, "ms"),
+    };
+    let digits = match value {
+        value if value < 10.0 => 2,
+        value if value < 100.0 => 1,
+        _ => 0,
+    };
+    format!("{value:.digits$} {unit}")
+}

@@ -1,0 +1,95 @@
+//! Who is measured: the library, the floor, and the peers, behind the same few traits, so that one
+//! piece of code drives every column of a row.
+
+pub mod floor;
+pub mod ours;
+#[cfg(wasm2c)]
+pub mod wasm2c;
+#[cfg(feature = "peers")]
+pub mod wasmi;
+#[cfg(feature = "peers")]
+pub mod wasmtime;
+
+use crate::probe::NO_LIMIT;
+use crate::row::Result;
+
+/// How a memory keeps guest code inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bounds {
+    /// What the subject does when it is not told.
+    Default,
+    /// By pages that fault.
+    Guarded,
+    /// By compares in the code.
+    Checked,
+}
+
+/// The memories that a host makes. 32-bit index, pages of 64 KiB, not shared.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    pub bounds: Bounds,
+    pub minimum: u32,
+    pub maximum: u32,
+}
+
+impl Plan {
+    /// One page that may not grow.
+    pub fn one_page() -> Self {
+        Self { bounds: Bounds::Default, minimum: 1, maximum: 1 }
+    }
+}
+
+/// Makes memories. What a runtime does once and not for each memory happens in `open`.
+pub trait Host: Sized + 'static {
+    type Memory: Base + 'static;
+
+    /// The most memories that may be made and dropped before `tidy` must be called.
+    const CYCLES: u64 = NO_LIMIT;
+
+    fn open(plan: Plan) -> Result<Self>;
+
+    /// Dropping the memory deletes it. Panics if it cannot be made.
+    fn make(&self) -> Self::Memory;
+
+    /// Gives back what the subject itself leaves behind. Nobody times it.
+    fn tidy(&self) {}
+
+    /// One memory, made and touched to its last byte, so that no page of it is new to the system.
+    fn warm(plan: Plan) -> Result<Self::Memory> {
+        let memory = Self::open(plan)?.make();
+        let bytes = crate::PAGE * plan.minimum as usize;
+        // SAFETY: a new memory is as long as its minimum.
+        unsafe { memory.base().write_bytes(1, bytes) };
+        Ok(memory)
+    }
+}
+
+/// Where the bytes are.
+pub trait Base {
+    fn base(&self) -> *mut u8;
+}
+
+/// The three questions of every runtime.
+pub trait Observe: Base {
+    fn data_size(&self) -> usize;
+    fn pages(&self) -> u64;
+}
+
+/// Eight bytes in, eight bytes out. Each says whether it succeeded.
+pub trait Access {
+    fn read(&self, offset: u32, buffer: &mut [u8; 8]) -> bool;
+    fn write(&mut self, offset: u32, bytes: &[u8; 8]) -> bool;
+    fn load(&self, offset: u32, value: &mut u64) -> bool;
+    fn store(&mut self, offset: u32, value: u64) -> bool;
+}
+
+/// Many bytes at once.
+pub trait Bulk {
+    fn fill(&mut self, offset: u32, value: u8, length: usize) -> bool;
+    fn copy_within(&mut self, destination: u32, source: u32, length: usize) -> bool;
+}
+
+/// More pages: whether there are.
+pub trait Grow {
+    fn grow(&mut self, pages: u32) -> bool;
+}

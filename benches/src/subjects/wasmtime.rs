@@ -1,0 +1,102 @@
+//! wasmtime, through its Rust interface. Its memories belong to a store and go with it, so making
+//! one means making a store too.
+
+use wasmtime::{Config, Engine, MemoryType, Store};
+
+use super::{Access, Base, Bounds, Bulk, Grow, Host, Observe, Plan};
+use crate::row::Result;
+
+pub const NAME: &str = "wasmtime";
+
+pub struct Wasmtime {
+    engine: Engine,
+    memory_type: MemoryType,
+}
+
+pub struct Memory {
+    memory: wasmtime::Memory,
+    store: Store<()>,
+}
+
+impl Host for Wasmtime {
+    type Memory = Memory;
+
+    fn open(plan: Plan) -> Result<Self> {
+        let mut config = Config::new();
+        if plan.bounds == Bounds::Checked {
+            // No reservation for all indexes and no guard: its code has to compare.
+            config.memory_reservation(0).memory_guard_size(0);
+        }
+        Ok(Self {
+            engine: Engine::new(&config)?,
+            memory_type: MemoryType::new(plan.minimum, Some(plan.maximum)),
+        })
+    }
+
+    fn make(&self) -> Memory {
+        let mut store = Store::new(&self.engine, ());
+        match wasmtime::Memory::new(&mut store, self.memory_type.clone()) {
+            Ok(memory) => Memory { memory, store },
+            Err(error) => panic!("wasmtime: {error}"),
+        }
+    }
+}
+
+impl Base for Memory {
+    fn base(&self) -> *mut u8 {
+        self.memory.data_ptr(&self.store)
+    }
+}
+
+impl Observe for Memory {
+    fn data_size(&self) -> usize {
+        self.memory.data_size(&self.store)
+    }
+
+    fn pages(&self) -> u64 {
+        self.memory.size(&self.store)
+    }
+}
+
+impl Access for Memory {
+    fn read(&self, offset: u32, buffer: &mut [u8; 8]) -> bool {
+        self.memory.read(&self.store, offset as usize, buffer).is_ok()
+    }
+
+    fn write(&mut self, offset: u32, bytes: &[u8; 8]) -> bool {
+        self.memory.write(&mut self.store, offset as usize, bytes).is_ok()
+    }
+
+    fn load(&self, offset: u32, value: &mut u64) -> bool {
+        let data = self.memory.data(&self.store);
+        let bytes = data.get(offset as usize..).and_then(|rest| rest.first_chunk());
+        bytes.map(|bytes| *value = u64::from_le_bytes(*bytes)).is_some()
+    }
+
+    fn store(&mut self, offset: u32, value: u64) -> bool {
+        let data = self.memory.data_mut(&mut self.store);
+        let bytes = data.get_mut(offset as usize..).and_then(|rest| rest.first_chunk_mut());
+        bytes.map(|bytes| *bytes = value.to_le_bytes()).is_some()
+    }
+}
+
+impl Bulk for Memory {
+    fn fill(&mut self, offset: u32, value: u8, length: usize) -> bool {
+        let start = offset as usize;
+        let data = self.memory.data_mut(&mut self.store);
+        data.get_mut(start..start + length).map(|range| range.fill(value)).is_some()
+    }
+
+    fn copy_within(&mut self, destination: u32, source: u32, length: usize) -> bool {
+        let source = source as usize;
+        let data = self.memory.data_mut(&mut self.store);
+        data.copy_within(source..source + length, destination as usize);
+        true
+    }
+}
+
+impl Grow for Memory {
+    fn grow(&mut self, pages: u32) -> bool {
+        self.memory.grow(&mut self.store, pages.into()).is_ok()
+    }
+}
