@@ -41,7 +41,7 @@ test-rust: ## Run the Rust tests: the core, the model, the header's freshness
 	@echo "== Rust tests"
 	@$(CARGO) test --locked
 	@echo "== Rust tests, heap backend"
-	@RUSTFLAGS="--cfg wasm_memory_portable" $(CARGO) test --locked --lib --test model --target-dir target/portable
+	@RUSTFLAGS="--cfg wasm_memory_portable" $(CARGO) test --locked --lib --test model --test hammer --target-dir target/portable
 
 test-c: ## Run the C tests through the installed library
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix
@@ -54,10 +54,12 @@ test-c: ## Run the C tests through the installed library
 header: ## Generate include/wasm_memory.h from the Rust source
 	@UPDATE_HEADER=1 $(CARGO) test --locked --quiet --test header
 
-lint: ## Check formatting and lints
+lint: ## Check formatting, lints and the documentation of the Rust API
 	@echo "== lints"
 	@$(CARGO) fmt --check
+	@$(CARGO) fmt --manifest-path benches/Cargo.toml --check
 	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps
 
 bench: ## Measure against the raw floor and peers; table, target/bench/results.json, chart.svg
 	@scripts/need wasm2c >/dev/null

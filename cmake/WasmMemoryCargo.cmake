@@ -7,7 +7,7 @@
 #   WASM_MEMORY_SYSTEM_LIBS   what a program that links the static one needs, as -l flags
 function(wasm_memory_cargo_build)
     find_program(CARGO cargo REQUIRED
-                 DOC "cargo, of Rust 1.87 or newer: wasm_memory is written in Rust")
+                 DOC "cargo, of Rust 1.88 or newer: wasm_memory is written in Rust")
     find_program(RUSTC rustc REQUIRED)
     mark_as_advanced(CARGO RUSTC)
 
