@@ -129,7 +129,7 @@ typedef int32_t wasm_memory_bounds_t;
 /**
  * Limits as wasm.h has them: in pages, 32 bits; `max` is `wasm_limits_max_default` for none.
  */
-typedef struct {
+typedef struct wasm_limits_t {
     /**
      * The minimum.
      */
@@ -145,7 +145,7 @@ typedef struct {
 /**
  * A vector of memory types that owns them.
  */
-typedef struct {
+typedef struct wasm_memorytype_vec_t {
     /**
      * How many there are.
      */
@@ -153,7 +153,7 @@ typedef struct {
     /**
      * The types; NULL when there are none.
      */
-    wasm_memorytype_t **data;
+    struct wasm_memorytype_t **data;
 } wasm_memorytype_vec_t;
 #endif
 
@@ -175,7 +175,7 @@ typedef uint32_t wasm_memory_pages_t;
  * What a JIT or inline code reads of a memory: always current, at an address that is fixed for the
  * memory's life. Only the library makes one; fields may follow these.
  */
-typedef struct {
+typedef struct wasm_memory_view_t {
     /**
      * Where the memory starts. Never NULL; changes only if `wasm_memory_may_move`.
      */
@@ -189,7 +189,7 @@ typedef struct {
 /**
  * What a memory is made of, and what has happened to it; sizes in bytes.
  */
-typedef struct {
+typedef struct wasm_memory_stats_t {
     /**
      * Set to `sizeof(wasm_memory_stats_t)` before the call.
      */
@@ -434,7 +434,7 @@ const char *wasm_memory_status_message(wasm_memory_status_t status);
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API wasm_config_t *wasm_config_new(void);
+WASM_MEMORY_API struct wasm_config_t *wasm_config_new(void);
 #endif
 
 #if !defined(WASM_H)
@@ -448,7 +448,7 @@ WASM_MEMORY_API wasm_config_t *wasm_config_new(void);
  * Invalidates: the config.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void wasm_config_delete(wasm_config_t *config);
+WASM_MEMORY_API void wasm_config_delete(struct wasm_config_t *config);
 #endif
 
 /**
@@ -469,7 +469,7 @@ WASM_MEMORY_API void wasm_config_delete(wasm_config_t *config);
  * Invalidates: nothing.
  */
 WASM_MEMORY_API
-void wasm_config_memory_bounds_set(wasm_config_t *config,
+void wasm_config_memory_bounds_set(struct wasm_config_t *config,
                                    wasm_memory_bounds_t bounds);
 
 /**
@@ -488,7 +488,9 @@ void wasm_config_memory_bounds_set(wasm_config_t *config,
  * Threads: one at a time for one config.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API void wasm_config_memory_reservation_set(wasm_config_t *config, uint64_t bytes);
+WASM_MEMORY_API
+void wasm_config_memory_reservation_set(struct wasm_config_t *config,
+                                        uint64_t bytes);
 
 /**
  * Sets how many bytes to reserve beyond the length when a memory moves, or when its minimum
@@ -502,7 +504,7 @@ WASM_MEMORY_API void wasm_config_memory_reservation_set(wasm_config_t *config, u
  * Invalidates: nothing.
  */
 WASM_MEMORY_API
-void wasm_config_memory_reservation_for_growth_set(wasm_config_t *config,
+void wasm_config_memory_reservation_for_growth_set(struct wasm_config_t *config,
                                                    uint64_t bytes);
 
 /**
@@ -519,7 +521,9 @@ void wasm_config_memory_reservation_for_growth_set(wasm_config_t *config,
  * Threads: one at a time for one config.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API void wasm_config_memory_guard_size_set(wasm_config_t *config, uint64_t bytes);
+WASM_MEMORY_API
+void wasm_config_memory_guard_size_set(struct wasm_config_t *config,
+                                       uint64_t bytes);
 
 /**
  * Sets whether bytes before the base fault too. Default: true. It catches generated code that
@@ -532,7 +536,7 @@ WASM_MEMORY_API void wasm_config_memory_guard_size_set(wasm_config_t *config, ui
  * Threads: one at a time for one config.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API void wasm_config_guard_before_memory_set(wasm_config_t *config, bool enable);
+WASM_MEMORY_API void wasm_config_guard_before_memory_set(struct wasm_config_t *config, bool enable);
 
 /**
  * Sets whether growth past the reservation may move the base. Default: false, so that a base, once
@@ -544,7 +548,7 @@ WASM_MEMORY_API void wasm_config_guard_before_memory_set(wasm_config_t *config, 
  * Threads: one at a time for one config.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API void wasm_config_memory_may_move_set(wasm_config_t *config, bool enable);
+WASM_MEMORY_API void wasm_config_memory_may_move_set(struct wasm_config_t *config, bool enable);
 
 /**
  * Sets whether to ask the system for huge pages in reservations of 2 MiB and more, which are then
@@ -556,7 +560,7 @@ WASM_MEMORY_API void wasm_config_memory_may_move_set(wasm_config_t *config, bool
  * Threads: one at a time for one config.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API void wasm_config_memory_huge_pages_set(wasm_config_t *config, bool enable);
+WASM_MEMORY_API void wasm_config_memory_huge_pages_set(struct wasm_config_t *config, bool enable);
 
 /**
  * Sets whether shared memories can be exported as a descriptor. Default: false. It concerns shared
@@ -568,7 +572,7 @@ WASM_MEMORY_API void wasm_config_memory_huge_pages_set(wasm_config_t *config, bo
  * Threads: one at a time for one config.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API void wasm_config_memory_exportable_set(wasm_config_t *config, bool enable);
+WASM_MEMORY_API void wasm_config_memory_exportable_set(struct wasm_config_t *config, bool enable);
 
 #if !defined(WASM_H)
 /**
@@ -581,7 +585,7 @@ WASM_MEMORY_API void wasm_config_memory_exportable_set(wasm_config_t *config, bo
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API wasm_engine_t *wasm_engine_new(void);
+WASM_MEMORY_API struct wasm_engine_t *wasm_engine_new(void);
 #endif
 
 #if !defined(WASM_H)
@@ -597,7 +601,7 @@ WASM_MEMORY_API wasm_engine_t *wasm_engine_new(void);
  * Invalidates: the config.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API wasm_engine_t *wasm_engine_new_with_config(wasm_config_t *config);
+WASM_MEMORY_API struct wasm_engine_t *wasm_engine_new_with_config(struct wasm_config_t *config);
 #endif
 
 #if !defined(WASM_H)
@@ -612,7 +616,7 @@ WASM_MEMORY_API wasm_engine_t *wasm_engine_new_with_config(wasm_config_t *config
  * Invalidates: the pointer.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void wasm_engine_delete(wasm_engine_t *engine);
+WASM_MEMORY_API void wasm_engine_delete(struct wasm_engine_t *engine);
 #endif
 
 #if !defined(WASM_H)
@@ -627,7 +631,7 @@ WASM_MEMORY_API void wasm_engine_delete(wasm_engine_t *engine);
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API wasm_store_t *wasm_store_new(wasm_engine_t *engine);
+WASM_MEMORY_API struct wasm_store_t *wasm_store_new(struct wasm_engine_t *engine);
 #endif
 
 #if !defined(WASM_H)
@@ -641,7 +645,7 @@ WASM_MEMORY_API wasm_store_t *wasm_store_new(wasm_engine_t *engine);
  * Invalidates: the pointer.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void wasm_store_delete(wasm_store_t *store);
+WASM_MEMORY_API void wasm_store_delete(struct wasm_store_t *store);
 #endif
 
 #if !defined(WASM_H)
@@ -656,7 +660,7 @@ WASM_MEMORY_API void wasm_store_delete(wasm_store_t *store);
  * Invalidates: nothing.
  * Specification: wasm.h; validation of limits.
  */
-WASM_MEMORY_API wasm_memorytype_t *wasm_memorytype_new(const wasm_limits_t *limits);
+WASM_MEMORY_API struct wasm_memorytype_t *wasm_memorytype_new(const struct wasm_limits_t *limits);
 #endif
 
 /**
@@ -680,7 +684,7 @@ wasm_memory_status_t wasm_memorytype_try_new(uint64_t minimum,
                                              bool is_64,
                                              bool shared,
                                              uint8_t page_size_log2,
-                                             wasm_memorytype_t **out);
+                                             struct wasm_memorytype_t **out);
 
 #if !defined(WASM_H)
 /**
@@ -693,7 +697,7 @@ wasm_memory_status_t wasm_memorytype_try_new(uint64_t minimum,
  * Invalidates: the type and the limits it gave out.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void wasm_memorytype_delete(wasm_memorytype_t *type);
+WASM_MEMORY_API void wasm_memorytype_delete(struct wasm_memorytype_t *type);
 #endif
 
 #if !defined(WASM_H)
@@ -707,7 +711,8 @@ WASM_MEMORY_API void wasm_memorytype_delete(wasm_memorytype_t *type);
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API wasm_memorytype_t *wasm_memorytype_copy(const wasm_memorytype_t *type);
+WASM_MEMORY_API
+struct wasm_memorytype_t *wasm_memorytype_copy(const struct wasm_memorytype_t *type);
 #endif
 
 #if !defined(WASM_H)
@@ -721,7 +726,8 @@ WASM_MEMORY_API wasm_memorytype_t *wasm_memorytype_copy(const wasm_memorytype_t 
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API const wasm_limits_t *wasm_memorytype_limits(const wasm_memorytype_t *type);
+WASM_MEMORY_API
+const struct wasm_limits_t *wasm_memorytype_limits(const struct wasm_memorytype_t *type);
 #endif
 
 /**
@@ -733,19 +739,18 @@ WASM_MEMORY_API const wasm_limits_t *wasm_memorytype_limits(const wasm_memorytyp
  * Threads: any.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API uint64_t wasm_memorytype_minimum(const wasm_memorytype_t *type);
+WASM_MEMORY_API uint64_t wasm_memorytype_minimum(const struct wasm_memorytype_t *type);
 
 /**
  * The maximum of a memory type, in pages.
  *
- * Parameters: `type`: not consumed. `out`: the maximum, 0 without one; may be NULL when only the
- * answer is wanted.
- * Returns: whether there is a maximum; false for a NULL type (`NULL_ARGUMENT`).
+ * Parameters: `type`: not consumed. `out`: the maximum; 0 without one.
+ * Returns: whether there is a maximum; false when an argument is NULL (`NULL_ARGUMENT`).
  * Ownership: none passes.
  * Threads: any.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API bool wasm_memorytype_maximum(const wasm_memorytype_t *type, uint64_t *out);
+WASM_MEMORY_API bool wasm_memorytype_maximum(const struct wasm_memorytype_t *type, uint64_t *out);
 
 /**
  * Whether memories of the type have 64-bit addresses.
@@ -757,7 +762,7 @@ WASM_MEMORY_API bool wasm_memorytype_maximum(const wasm_memorytype_t *type, uint
  * Invalidates: nothing.
  * Specification: memory64.
  */
-WASM_MEMORY_API bool wasm_memorytype_is64(const wasm_memorytype_t *type);
+WASM_MEMORY_API bool wasm_memorytype_is64(const struct wasm_memorytype_t *type);
 
 /**
  * Whether memories of the type are shared between threads.
@@ -769,7 +774,7 @@ WASM_MEMORY_API bool wasm_memorytype_is64(const wasm_memorytype_t *type);
  * Invalidates: nothing.
  * Specification: threads.
  */
-WASM_MEMORY_API bool wasm_memorytype_isshared(const wasm_memorytype_t *type);
+WASM_MEMORY_API bool wasm_memorytype_isshared(const struct wasm_memorytype_t *type);
 
 /**
  * The size of a page of such memories, in bytes: 1 or 65536.
@@ -781,7 +786,7 @@ WASM_MEMORY_API bool wasm_memorytype_isshared(const wasm_memorytype_t *type);
  * Invalidates: nothing.
  * Specification: custom page sizes.
  */
-WASM_MEMORY_API uint64_t wasm_memorytype_page_size(const wasm_memorytype_t *type);
+WASM_MEMORY_API uint64_t wasm_memorytype_page_size(const struct wasm_memorytype_t *type);
 
 /**
  * The base-two logarithm of the size of a page of such memories: 0 or 16.
@@ -793,7 +798,7 @@ WASM_MEMORY_API uint64_t wasm_memorytype_page_size(const wasm_memorytype_t *type
  * Invalidates: nothing.
  * Specification: custom page sizes.
  */
-WASM_MEMORY_API uint8_t wasm_memorytype_page_size_log2(const wasm_memorytype_t *type);
+WASM_MEMORY_API uint8_t wasm_memorytype_page_size_log2(const struct wasm_memorytype_t *type);
 
 /**
  * Whether a memory of type `provided` may be imported where `required` is declared. For a live
@@ -807,8 +812,8 @@ WASM_MEMORY_API uint8_t wasm_memorytype_page_size_log2(const wasm_memorytype_t *
  * Specification: matching of memory types.
  */
 WASM_MEMORY_API
-bool wasm_memorytype_matches(const wasm_memorytype_t *provided,
-                             const wasm_memorytype_t *required);
+bool wasm_memorytype_matches(const struct wasm_memorytype_t *provided,
+                             const struct wasm_memorytype_t *required);
 
 #if !defined(WASM_H)
 /**
@@ -821,7 +826,7 @@ bool wasm_memorytype_matches(const wasm_memorytype_t *provided,
  * Invalidates: nothing; what `out` held before is overwritten.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void wasm_memorytype_vec_new_empty(wasm_memorytype_vec_t *out);
+WASM_MEMORY_API void wasm_memorytype_vec_new_empty(struct wasm_memorytype_vec_t *out);
 #endif
 
 #if !defined(WASM_H)
@@ -837,7 +842,7 @@ WASM_MEMORY_API void wasm_memorytype_vec_new_empty(wasm_memorytype_vec_t *out);
  * Specification: wasm.h.
  */
 WASM_MEMORY_API
-void wasm_memorytype_vec_new_uninitialized(wasm_memorytype_vec_t *out,
+void wasm_memorytype_vec_new_uninitialized(struct wasm_memorytype_vec_t *out,
                                            size_t size);
 #endif
 
@@ -855,9 +860,9 @@ void wasm_memorytype_vec_new_uninitialized(wasm_memorytype_vec_t *out,
  * Specification: wasm.h.
  */
 WASM_MEMORY_API
-void wasm_memorytype_vec_new(wasm_memorytype_vec_t *out,
+void wasm_memorytype_vec_new(struct wasm_memorytype_vec_t *out,
                              size_t size,
-                             wasm_memorytype_t *const *data);
+                             struct wasm_memorytype_t *const *data);
 #endif
 
 #if !defined(WASM_H)
@@ -873,8 +878,8 @@ void wasm_memorytype_vec_new(wasm_memorytype_vec_t *out,
  * Specification: wasm.h.
  */
 WASM_MEMORY_API
-void wasm_memorytype_vec_copy(wasm_memorytype_vec_t *out,
-                              const wasm_memorytype_vec_t *source);
+void wasm_memorytype_vec_copy(struct wasm_memorytype_vec_t *out,
+                              const struct wasm_memorytype_vec_t *source);
 #endif
 
 #if !defined(WASM_H)
@@ -888,7 +893,7 @@ void wasm_memorytype_vec_copy(wasm_memorytype_vec_t *out,
  * Invalidates: the types.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void wasm_memorytype_vec_delete(wasm_memorytype_vec_t *vector);
+WASM_MEMORY_API void wasm_memorytype_vec_delete(struct wasm_memorytype_vec_t *vector);
 #endif
 
 #if !defined(WASM_H)
@@ -902,7 +907,9 @@ WASM_MEMORY_API void wasm_memorytype_vec_delete(wasm_memorytype_vec_t *vector);
  * Invalidates: nothing.
  * Specification: wasm.h; allocation of memories.
  */
-WASM_MEMORY_API wasm_memory_t *wasm_memory_new(wasm_store_t *store, const wasm_memorytype_t *type);
+WASM_MEMORY_API
+struct wasm_memory_t *wasm_memory_new(struct wasm_store_t *store,
+                                      const struct wasm_memorytype_t *type);
 #endif
 
 /**
@@ -919,9 +926,9 @@ WASM_MEMORY_API wasm_memory_t *wasm_memory_new(wasm_store_t *store, const wasm_m
  * Specification: allocation of memories.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_try_new(wasm_store_t *store,
-                                         const wasm_memorytype_t *type,
-                                         wasm_memory_t **out);
+wasm_memory_status_t wasm_memory_try_new(struct wasm_store_t *store,
+                                         const struct wasm_memorytype_t *type,
+                                         struct wasm_memory_t **out);
 
 #if !defined(WASM_H)
 /**
@@ -934,7 +941,7 @@ wasm_memory_status_t wasm_memory_try_new(wasm_store_t *store,
  * Invalidates: the handle; with the last one, the base, the view and every pointer into the memory.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void wasm_memory_delete(wasm_memory_t *memory);
+WASM_MEMORY_API void wasm_memory_delete(struct wasm_memory_t *memory);
 #endif
 
 #if !defined(WASM_H)
@@ -949,7 +956,7 @@ WASM_MEMORY_API void wasm_memory_delete(wasm_memory_t *memory);
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API wasm_memory_t *wasm_memory_copy(const wasm_memory_t *memory);
+WASM_MEMORY_API struct wasm_memory_t *wasm_memory_copy(const struct wasm_memory_t *memory);
 #endif
 
 #if !defined(WASM_H)
@@ -963,7 +970,9 @@ WASM_MEMORY_API wasm_memory_t *wasm_memory_copy(const wasm_memory_t *memory);
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API bool wasm_memory_same(const wasm_memory_t *left, const wasm_memory_t *right);
+WASM_MEMORY_API
+bool wasm_memory_same(const struct wasm_memory_t *left,
+                      const struct wasm_memory_t *right);
 #endif
 
 #if !defined(WASM_H)
@@ -978,7 +987,7 @@ WASM_MEMORY_API bool wasm_memory_same(const wasm_memory_t *left, const wasm_memo
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void *wasm_memory_get_host_info(const wasm_memory_t *memory);
+WASM_MEMORY_API void *wasm_memory_get_host_info(const struct wasm_memory_t *memory);
 #endif
 
 #if !defined(WASM_H)
@@ -993,7 +1002,7 @@ WASM_MEMORY_API void *wasm_memory_get_host_info(const wasm_memory_t *memory);
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API void wasm_memory_set_host_info(wasm_memory_t *memory, void *info);
+WASM_MEMORY_API void wasm_memory_set_host_info(struct wasm_memory_t *memory, void *info);
 #endif
 
 #if !defined(WASM_H)
@@ -1010,7 +1019,7 @@ WASM_MEMORY_API void wasm_memory_set_host_info(wasm_memory_t *memory, void *info
  * Specification: wasm.h.
  */
 WASM_MEMORY_API
-void wasm_memory_set_host_info_with_finalizer(wasm_memory_t *memory,
+void wasm_memory_set_host_info_with_finalizer(struct wasm_memory_t *memory,
                                               void *info,
                                               void (*finalizer)(void*));
 #endif
@@ -1026,7 +1035,7 @@ void wasm_memory_set_host_info_with_finalizer(wasm_memory_t *memory,
  * Invalidates: nothing.
  * Specification: wasm.h; a memory instance's type changes with growth.
  */
-WASM_MEMORY_API wasm_memorytype_t *wasm_memory_type(const wasm_memory_t *memory);
+WASM_MEMORY_API struct wasm_memorytype_t *wasm_memory_type(const struct wasm_memory_t *memory);
 #endif
 
 #if !defined(WASM_H)
@@ -1040,7 +1049,7 @@ WASM_MEMORY_API wasm_memorytype_t *wasm_memory_type(const wasm_memory_t *memory)
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API byte_t *wasm_memory_data(wasm_memory_t *memory);
+WASM_MEMORY_API byte_t *wasm_memory_data(struct wasm_memory_t *memory);
 #endif
 
 #if !defined(WASM_H)
@@ -1054,7 +1063,7 @@ WASM_MEMORY_API byte_t *wasm_memory_data(wasm_memory_t *memory);
  * Invalidates: nothing.
  * Specification: wasm.h.
  */
-WASM_MEMORY_API size_t wasm_memory_data_size(const wasm_memory_t *memory);
+WASM_MEMORY_API size_t wasm_memory_data_size(const struct wasm_memory_t *memory);
 #endif
 
 #if !defined(WASM_H)
@@ -1068,7 +1077,7 @@ WASM_MEMORY_API size_t wasm_memory_data_size(const wasm_memory_t *memory);
  * Invalidates: nothing.
  * Specification: wasm.h; `memory.size`.
  */
-WASM_MEMORY_API wasm_memory_pages_t wasm_memory_size(const wasm_memory_t *memory);
+WASM_MEMORY_API wasm_memory_pages_t wasm_memory_size(const struct wasm_memory_t *memory);
 #endif
 
 #if !defined(WASM_H)
@@ -1084,7 +1093,7 @@ WASM_MEMORY_API wasm_memory_pages_t wasm_memory_size(const wasm_memory_t *memory
  * Invalidates: the base, if `wasm_memory_may_move`.
  * Specification: wasm.h; `memory.grow`.
  */
-WASM_MEMORY_API bool wasm_memory_grow(wasm_memory_t *memory, wasm_memory_pages_t delta);
+WASM_MEMORY_API bool wasm_memory_grow(struct wasm_memory_t *memory, wasm_memory_pages_t delta);
 #endif
 
 /**
@@ -1101,7 +1110,7 @@ WASM_MEMORY_API bool wasm_memory_grow(wasm_memory_t *memory, wasm_memory_pages_t
  * Specification: `memory.grow`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_try_grow(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_try_grow(struct wasm_memory_t *memory,
                                           uint64_t delta_pages,
                                           uint64_t *out_previous_pages);
 
@@ -1115,7 +1124,7 @@ wasm_memory_status_t wasm_memory_try_grow(wasm_memory_t *memory,
  * Invalidates: nothing.
  * Specification: `memory.size`.
  */
-WASM_MEMORY_API uint64_t wasm_memory_pages(const wasm_memory_t *memory);
+WASM_MEMORY_API uint64_t wasm_memory_pages(const struct wasm_memory_t *memory);
 
 /**
  * The size of one of the memory's pages in bytes: 1 or 65536.
@@ -1127,7 +1136,7 @@ WASM_MEMORY_API uint64_t wasm_memory_pages(const wasm_memory_t *memory);
  * Invalidates: nothing.
  * Specification: custom page sizes.
  */
-WASM_MEMORY_API uint64_t wasm_memory_page_size(const wasm_memory_t *memory);
+WASM_MEMORY_API uint64_t wasm_memory_page_size(const struct wasm_memory_t *memory);
 
 /**
  * The base-two logarithm of the size of one of the memory's pages: 0 or 16.
@@ -1139,7 +1148,7 @@ WASM_MEMORY_API uint64_t wasm_memory_page_size(const wasm_memory_t *memory);
  * Invalidates: nothing.
  * Specification: custom page sizes.
  */
-WASM_MEMORY_API uint8_t wasm_memory_page_size_log2(const wasm_memory_t *memory);
+WASM_MEMORY_API uint8_t wasm_memory_page_size_log2(const struct wasm_memory_t *memory);
 
 /**
  * Whether some growth that the type allows may change the base: the option `memory_may_move` is
@@ -1151,7 +1160,7 @@ WASM_MEMORY_API uint8_t wasm_memory_page_size_log2(const wasm_memory_t *memory);
  * Threads: any number that call const functions.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API bool wasm_memory_may_move(const wasm_memory_t *memory);
+WASM_MEMORY_API bool wasm_memory_may_move(const struct wasm_memory_t *memory);
 
 /**
  * The size that the memory was made with, in pages: the minimum of its type at that moment.
@@ -1162,7 +1171,7 @@ WASM_MEMORY_API bool wasm_memory_may_move(const wasm_memory_t *memory);
  * Threads: any number that call const functions.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API uint64_t wasm_memory_initial_pages(const wasm_memory_t *memory);
+WASM_MEMORY_API uint64_t wasm_memory_initial_pages(const struct wasm_memory_t *memory);
 
 /**
  * The address range that is the memory's own: guard before, reservation and guard after included. A
@@ -1176,7 +1185,7 @@ WASM_MEMORY_API uint64_t wasm_memory_initial_pages(const wasm_memory_t *memory);
  * Invalidates: nothing.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_accessible(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_accessible(const struct wasm_memory_t *memory,
                                             uint8_t **out_start,
                                             size_t *out_length);
 
@@ -1190,7 +1199,8 @@ wasm_memory_status_t wasm_memory_accessible(const wasm_memory_t *memory,
  * Threads: any number that call const functions; generated code reads the length with acquire.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API const wasm_memory_view_t *wasm_memory_view(const wasm_memory_t *memory);
+WASM_MEMORY_API
+const struct wasm_memory_view_t *wasm_memory_view(const struct wasm_memory_t *memory);
 
 /**
  * Copies bytes of the memory into a buffer.
@@ -1203,7 +1213,7 @@ WASM_MEMORY_API const wasm_memory_view_t *wasm_memory_view(const wasm_memory_t *
  * Invalidates: nothing.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_read(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_read(const struct wasm_memory_t *memory,
                                       uint64_t offset,
                                       void *buffer,
                                       size_t length);
@@ -1219,7 +1229,7 @@ wasm_memory_status_t wasm_memory_read(const wasm_memory_t *memory,
  * Invalidates: nothing.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_write(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_write(struct wasm_memory_t *memory,
                                        uint64_t offset,
                                        const void *bytes,
                                        size_t length);
@@ -1236,7 +1246,7 @@ wasm_memory_status_t wasm_memory_write(wasm_memory_t *memory,
  * Specification: `memory.fill`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_fill(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_fill(struct wasm_memory_t *memory,
                                       uint64_t offset,
                                       uint8_t value,
                                       uint64_t length);
@@ -1254,7 +1264,7 @@ wasm_memory_status_t wasm_memory_fill(wasm_memory_t *memory,
  * Specification: `memory.copy`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_copy_within(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_copy_within(struct wasm_memory_t *memory,
                                              uint64_t destination,
                                              uint64_t source,
                                              uint64_t length);
@@ -1270,7 +1280,7 @@ wasm_memory_status_t wasm_memory_copy_within(wasm_memory_t *memory,
  * Specification: `i32.load8_u`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_load_u8(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_load_u8(const struct wasm_memory_t *memory,
                                          uint64_t offset,
                                          uint8_t *out);
 
@@ -1286,7 +1296,7 @@ wasm_memory_status_t wasm_memory_load_u8(const wasm_memory_t *memory,
  * Specification: `i32.store8`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_store_u8(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_store_u8(struct wasm_memory_t *memory,
                                           uint64_t offset,
                                           uint8_t value);
 
@@ -1301,7 +1311,7 @@ wasm_memory_status_t wasm_memory_store_u8(wasm_memory_t *memory,
  * Specification: `i32.load16_u`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_load_u16(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_load_u16(const struct wasm_memory_t *memory,
                                           uint64_t offset,
                                           uint16_t *out);
 
@@ -1317,7 +1327,7 @@ wasm_memory_status_t wasm_memory_load_u16(const wasm_memory_t *memory,
  * Specification: `i32.store16`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_store_u16(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_store_u16(struct wasm_memory_t *memory,
                                            uint64_t offset,
                                            uint16_t value);
 
@@ -1332,7 +1342,7 @@ wasm_memory_status_t wasm_memory_store_u16(wasm_memory_t *memory,
  * Specification: `i32.load`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_load_u32(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_load_u32(const struct wasm_memory_t *memory,
                                           uint64_t offset,
                                           uint32_t *out);
 
@@ -1348,7 +1358,7 @@ wasm_memory_status_t wasm_memory_load_u32(const wasm_memory_t *memory,
  * Specification: `i32.store`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_store_u32(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_store_u32(struct wasm_memory_t *memory,
                                            uint64_t offset,
                                            uint32_t value);
 
@@ -1363,7 +1373,7 @@ wasm_memory_status_t wasm_memory_store_u32(wasm_memory_t *memory,
  * Specification: `i64.load`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_load_u64(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_load_u64(const struct wasm_memory_t *memory,
                                           uint64_t offset,
                                           uint64_t *out);
 
@@ -1379,7 +1389,7 @@ wasm_memory_status_t wasm_memory_load_u64(const wasm_memory_t *memory,
  * Specification: `i64.store`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_store_u64(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_store_u64(struct wasm_memory_t *memory,
                                            uint64_t offset,
                                            uint64_t value);
 
@@ -1394,7 +1404,7 @@ wasm_memory_status_t wasm_memory_store_u64(wasm_memory_t *memory,
  * Specification: `f32.load`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_load_f32(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_load_f32(const struct wasm_memory_t *memory,
                                           uint64_t offset,
                                           float *out);
 
@@ -1410,7 +1420,7 @@ wasm_memory_status_t wasm_memory_load_f32(const wasm_memory_t *memory,
  * Specification: `f32.store`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_store_f32(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_store_f32(struct wasm_memory_t *memory,
                                            uint64_t offset,
                                            float value);
 
@@ -1425,7 +1435,7 @@ wasm_memory_status_t wasm_memory_store_f32(wasm_memory_t *memory,
  * Specification: `f64.load`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_load_f64(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_load_f64(const struct wasm_memory_t *memory,
                                           uint64_t offset,
                                           double *out);
 
@@ -1441,7 +1451,7 @@ wasm_memory_status_t wasm_memory_load_f64(const wasm_memory_t *memory,
  * Specification: `f64.store`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_store_f64(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_store_f64(struct wasm_memory_t *memory,
                                            uint64_t offset,
                                            double value);
 
@@ -1456,7 +1466,7 @@ wasm_memory_status_t wasm_memory_store_f64(wasm_memory_t *memory,
  * Specification: `v128.load`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_load_v128(const wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_load_v128(const struct wasm_memory_t *memory,
                                            uint64_t offset,
                                            uint8_t *out);
 
@@ -1472,7 +1482,7 @@ wasm_memory_status_t wasm_memory_load_v128(const wasm_memory_t *memory,
  * Specification: `v128.store`.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_store_v128(wasm_memory_t *memory,
+wasm_memory_status_t wasm_memory_store_v128(struct wasm_memory_t *memory,
                                             uint64_t offset,
                                             const uint8_t *value);
 
@@ -1500,8 +1510,8 @@ WASM_MEMORY_API const char *wasm_memory_version(void);
  * Invalidates: nothing.
  */
 WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_stats(const wasm_memory_t *memory,
-                                       wasm_memory_stats_t *out);
+wasm_memory_status_t wasm_memory_stats(const struct wasm_memory_t *memory,
+                                       struct wasm_memory_stats_t *out);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -8,7 +8,7 @@
 
 use crate::alloc::Ref;
 use crate::error::Error;
-use crate::plan::{BoundsPolicy, Layout, Planner, Policy};
+use crate::plan::{Bounds, BoundsPolicy, Layout, Planner, Policy};
 use crate::region::{self, Region};
 use crate::sys::{self, HostCaps, OsError};
 use crate::types::MemoryType;
@@ -79,8 +79,8 @@ impl Engine {
         self.0.warm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A region for a memory of type `ty` with `needed` bytes open and zero; `moving` when it
-    /// replaces a region that the memory has outgrown.
+    /// A region for a memory of type `ty` with `needed` bytes open and zero; `outgrown` is the
+    /// strategy of the region that it replaces, if the memory moves, and it keeps that.
     ///
     /// The ladder: guarded; checked with the whole reservation; checked with what is needed now,
     /// extended in place later; the heap. GUARDED stays on the first rung, CHECKED starts on the
@@ -89,10 +89,18 @@ impl Engine {
         &self,
         ty: &MemoryType,
         needed: usize,
-        moving: bool,
+        outgrown: Option<Bounds>,
     ) -> Result<Region, Error> {
+        let moving = outgrown.is_some();
         let planner = Planner { policy: &self.0.policy, host: &self.0.host, ty, needed, moving };
-        let bounds = match (planner.can_guard(), self.0.policy.bounds) {
+        // Code that was generated for a guarded memory has no checks: it stays guarded or where
+        // it is.
+        let wanted = match outgrown {
+            None => self.0.policy.bounds,
+            Some(Bounds::Guarded) => BoundsPolicy::Guarded,
+            Some(Bounds::Checked) => BoundsPolicy::Checked,
+        };
+        let bounds = match (planner.can_guard(), wanted) {
             (true, bounds) => bounds,
             (false, BoundsPolicy::Guarded) if !self.0.host.can_guard => {
                 return Err(Error::Unsupported(
@@ -190,7 +198,6 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Bounds;
     use crate::sys::injection::refuse_after;
     use crate::{IndexType, Memory, PageSize, Pages};
 

@@ -182,9 +182,8 @@ pub unsafe extern "C" fn wasm_memorytype_minimum(r#type: *const wasm_memorytype_
 
 /// The maximum of a memory type, in pages.
 ///
-/// Parameters: `type`: not consumed. `out`: the maximum, 0 without one; may be NULL when only the
-/// answer is wanted.
-/// Returns: whether there is a maximum; false for a NULL type (`NULL_ARGUMENT`).
+/// Parameters: `type`: not consumed. `out`: the maximum; 0 without one.
+/// Returns: whether there is a maximum; false when an argument is NULL (`NULL_ARGUMENT`).
 /// Ownership: none passes.
 /// Threads: any.
 /// Invalidates: nothing.
@@ -195,7 +194,7 @@ pub unsafe extern "C" fn wasm_memorytype_maximum(
 ) -> bool {
     value_or(false, || {
         // SAFETY: the contract of the ABI.
-        let out = unsafe { Out::optional(out, 0) };
+        let out = unsafe { Out::required(out, 0, "out") }?;
         // SAFETY: the contract of the ABI.
         let maximum = unsafe { required(r#type, "type") }?.ty.maximum();
         out.set(maximum.map_or(0, |maximum| maximum.0));

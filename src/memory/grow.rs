@@ -75,7 +75,7 @@ impl Memory {
                 None => Error::ReservationExceeded { wanted, reserved },
             });
         }
-        let moved = engine.acquire(&self.ty, length, true)?;
+        let moved = engine.acquire(&self.ty, length, Some(region.layout().bounds))?;
         let (from, to) = (self.base(), moved.base().as_ptr());
         // SAFETY: both regions have the current length open, and a new region lies apart.
         unsafe { to.copy_from_nonoverlapping(from, self.byte_length()) };

@@ -102,7 +102,7 @@ impl Memory {
             ));
         }
         let length = host_length(engine, &ty, ty.minimum())?;
-        let region = engine.acquire(&ty, length, false)?;
+        let region = engine.acquire(&ty, length, None)?;
         Ok(Self {
             view: View {
                 base: AtomicPtr::new(region.base().as_ptr()),

@@ -287,7 +287,9 @@ pub(crate) fn diagnose(bytes: u64, host: &HostCaps) -> LikelyLimit {
     if let Some(limit) = resource_limit(libc::RLIMIT_AS).filter(|limit| wanted > *limit) {
         return LikelyLimit::AddressSpace { limit, used: mapped };
     }
-    if wanted > host.address_space_bytes {
+    // Space that is used up in pieces ends a little before the last byte is taken.
+    let fragments = host.address_space_bytes >> 4;
+    if wanted > host.address_space_bytes.saturating_sub(fragments) {
         return LikelyLimit::AddressBits { address_space: host.address_space_bytes };
     }
     // Splitting a mapping in three takes two more.

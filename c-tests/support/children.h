@@ -1,0 +1,84 @@
+/* children.h: tests that need a process of their own, and what the kernel knows about this one. */
+#ifndef CHILDREN_H
+#define CHILDREN_H
+
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+
+/* Runs `body` in a child with a count of failures of its own. Returns its exit status, or minus the signal that ended
+   it; the checks that failed in it have been printed, and make the status 1. */
+static inline int in_child(void (*body)(void *), void *env) {
+    int status = 0;
+    pid_t child;
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        check_state.failures = 0;
+        body(env);
+        fflush(stdout);
+        _exit(check_state.failures != 0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) return 255;
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static inline void limit_address_space(uint64_t bytes) {
+    const struct rlimit limit = {(rlim_t)bytes, (rlim_t)bytes};
+    CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
+}
+
+static sigjmp_buf probe_return;
+static void probe_caught(int signal) { siglongjmp(probe_return, signal); }
+
+/* Whether reading, or writing back, the byte at `address` raises SIGSEGV or SIGBUS. Handlers are set for the probe
+   alone. */
+static inline bool faults(volatile uint8_t *address, bool write) {
+    struct sigaction catcher, old_segv, old_bus;
+    volatile bool caught = true;
+    memset(&catcher, 0, sizeof catcher);
+    catcher.sa_handler = probe_caught;
+    sigemptyset(&catcher.sa_mask);
+    sigaction(SIGSEGV, &catcher, &old_segv);
+    sigaction(SIGBUS, &catcher, &old_bus);
+    if (sigsetjmp(probe_return, 1) == 0) {
+        if (write)
+            *address = *address;
+        else
+            (void)*address;
+        caught = false;
+    }
+    sigaction(SIGSEGV, &old_segv, NULL);
+    sigaction(SIGBUS, &old_bus, NULL);
+    return caught;
+}
+
+/* A number that the kernel reports about this process in kB, such as "VmSize:" or "VmRSS:"; 0 if there is none. */
+static inline uint64_t process_kib(const char *name) {
+    char line[256];
+    uint64_t kib = 0;
+    FILE *const file = fopen("/proc/self/status", "r");
+    if (file == NULL) return 0;
+    while (fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, name, strlen(name)) == 0) kib = strtoull(line + strlen(name), NULL, 10);
+    fclose(file);
+    return kib;
+}
+
+static inline uint64_t process_mappings(void) {
+    uint64_t count = 0;
+    int byte;
+    FILE *const file = fopen("/proc/self/maps", "r");
+    if (file == NULL) return 0;
+    while ((byte = fgetc(file)) != EOF) count += byte == '\n';
+    fclose(file);
+    return count;
+}
+
+#endif
