@@ -46,6 +46,7 @@ test-rust: ## Run the Rust tests: the core, the model, the header's freshness
 test-c: ## Run the C tests through the installed library
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix
 	@echo "== C tests"
+	@for tool in c++ clang pkg-config zig wasm2c; do scripts/need $$tool >/dev/null || exit 1; done
 	@$(CMAKE) -S c-tests -B $(TESTS) -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$(abspath target/prefix)" >$(TESTS).log 2>&1 \
 	    || { cat $(TESTS).log; exit 1; }
 	@$(CMAKE) --build $(TESTS) -j $(JOBS)
