@@ -22,8 +22,9 @@ help: ## List the targets
 
 build: ## Build the shared and the static library
 	@echo "== building the library (cargo, release)"
-	@$(CMAKE) -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_LIBDIR=lib >$(BUILD).log 2>&1 \
-	    || { mkdir -p $(BUILD); cat $(BUILD).log; exit 1; }
+	@mkdir -p $(BUILD)
+	@$(CMAKE) -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_LIBDIR=lib >$(BUILD)/configure.log 2>&1 \
+	    || { cat $(BUILD)/configure.log; exit 1; }
 	@$(CMAKE) --build $(BUILD) -j $(JOBS)
 
 install: build ## Install into PREFIX (default target/prefix): libraries, headers, CMake and pkg-config files
@@ -47,8 +48,9 @@ test-c: ## Run the C tests through the installed library
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix
 	@echo "== C tests"
 	@for tool in c++ clang pkg-config zig wasm2c; do scripts/need $$tool >/dev/null || exit 1; done
-	@$(CMAKE) -S c-tests -B $(TESTS) -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$(abspath target/prefix)" >$(TESTS).log 2>&1 \
-	    || { cat $(TESTS).log; exit 1; }
+	@mkdir -p $(TESTS)
+	@$(CMAKE) -S c-tests -B $(TESTS) -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$(abspath target/prefix)" >$(TESTS)/configure.log 2>&1 \
+	    || { cat $(TESTS)/configure.log; exit 1; }
 	@$(CMAKE) --build $(TESTS) -j $(JOBS)
 	@$(CTEST) --test-dir $(TESTS) --output-on-failure
 
