@@ -27,8 +27,10 @@ build: ## Build the shared and the static library
 	    || { cat $(BUILD)/configure.log; exit 1; }
 	@$(CMAKE) --build $(BUILD) -j $(JOBS)
 
+# The shell makes the prefix absolute: make's own way would split it at spaces.
 install: build ## Install into PREFIX (default target/prefix): libraries, headers, CMake and pkg-config files
-	@$(CMAKE) --install $(BUILD) --prefix "$(abspath $(PREFIX))" >$(BUILD)/install.log \
+	@case "$(PREFIX)" in /*) prefix="$(PREFIX)";; *) prefix="$$PWD/$(PREFIX)";; esac; \
+	    $(CMAKE) --install $(BUILD) --prefix "$$prefix" >$(BUILD)/install.log \
 	    || { cat $(BUILD)/install.log; exit 1; }
 	@echo "== installed into $(PREFIX)"
 

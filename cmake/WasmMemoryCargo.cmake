@@ -45,7 +45,8 @@ function(wasm_memory_cargo_build)
 
     # Only the two C libraries: without an rlib among the wanted, cargo optimises across crates.
     set(commands
-        COMMAND "${CMAKE_COMMAND}" -E env "CARGO_TARGET_DIR=${target_dir}"
+        # A target chosen for other crates by the environment would put the files elsewhere.
+        COMMAND "${CMAKE_COMMAND}" -E env --unset=CARGO_BUILD_TARGET "CARGO_TARGET_DIR=${target_dir}"
                 "WASM_MEMORY_SONAME=${soname}"
                 "${CARGO}" rustc --locked --lib ${profile_flag} --crate-type cdylib,staticlib
         COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${made}/${plain}" "${staged}/${full}"

@@ -79,6 +79,11 @@ static const size_t MEMORY_PAGE_SIZE WASM_MEMORY_UNUSED = 0x10000;
 #endif
 
 
+/**
+ * What the system answered: an `errno`, or what stands for it elsewhere.
+ */
+typedef struct OsError OsError;
+
 #if !defined(WASM_H)
 /**
  * The options of an engine that is to be made.
@@ -378,6 +383,8 @@ typedef struct wasm_memory_stats_t {
  */
 #define WASM_MEMORY_BOUNDS_CHECKED 2
 
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -482,7 +489,8 @@ void wasm_config_memory_bounds_set(struct wasm_config_t *config,
  * code for a 64-bit index compares with `reserved_bytes` first.
  *
  * Parameters: `config`: NULL is ignored. `bytes`: rounded up to host pages; more than the host can
- * address makes `wasm_engine_new_with_config` fail. 0 reserves what the minimum needs.
+ * address makes `wasm_engine_new_with_config` fail. 0 reserves the minimum and
+ * `memory_reservation_for_growth`.
  * Returns: nothing.
  * Ownership: none passes.
  * Threads: one at a time for one config.
@@ -552,7 +560,8 @@ WASM_MEMORY_API void wasm_config_memory_may_move_set(struct wasm_config_t *confi
 
 /**
  * Sets whether to ask the system for huge pages in reservations of 2 MiB and more, which are then
- * aligned to 2 MiB. Default: false. Advice: a system without them ignores it.
+ * aligned to 2 MiB where the whole reservation is to be had. Default: false. Advice: a system
+ * without them ignores it.
  *
  * Parameters: `config`: NULL is ignored. `enable`: whether to ask.
  * Returns: nothing.

@@ -26,6 +26,9 @@ pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, Error> {
     }
 }
 
+/// Half of what can be counted: threads may pass it by a little before they see it.
+const IMMORTAL: usize = usize::MAX >> 1;
+
 struct Counted<T> {
     value: T,
     references: AtomicUsize,
@@ -33,7 +36,8 @@ struct Counted<T> {
 
 /// A counted reference to a `T` on the heap, like `Arc` without weak references.
 ///
-/// The count cannot overflow: a process has no room for 2^63 references.
+/// A C caller can give references away without end, so a count that comes near its end stays
+/// there, and the object lives for ever.
 pub(crate) struct Ref<T> {
     target: NonNull<Counted<T>>,
     owns: PhantomData<Counted<T>>,
@@ -88,7 +92,9 @@ impl<T> Clone for Ref<T> {
         // SAFETY: this reference keeps the target alive.
         let counted = unsafe { self.target.as_ref() };
         // Relaxed as in Arc: a new reference is made from one that this thread has already.
-        counted.references.fetch_add(1, Ordering::Relaxed);
+        if counted.references.fetch_add(1, Ordering::Relaxed) >= IMMORTAL {
+            counted.references.store(IMMORTAL, Ordering::Relaxed);
+        }
         Self { target: self.target, owns: PhantomData }
     }
 }
@@ -106,6 +112,9 @@ impl<T> Drop for Ref<T> {
     fn drop(&mut self) {
         // SAFETY: this reference keeps the target alive until the subtraction below.
         let counted = unsafe { self.target.as_ref() };
+        if counted.references.load(Ordering::Relaxed) >= IMMORTAL {
+            return;
+        }
         if counted.references.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }

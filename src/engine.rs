@@ -10,7 +10,7 @@ use crate::alloc::Ref;
 use crate::error::Error;
 use crate::plan::{Bounds, BoundsPolicy, Layout, Planner, Policy};
 use crate::region::{self, Region};
-use crate::sys::{self, HostCaps, OsError};
+use crate::sys::{self, HostCaps, OsError, Purpose};
 use crate::types::MemoryType;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -147,7 +147,10 @@ impl Engine {
         if let Some(region) = self.warm_region(&layout, planner.needed) {
             return Some(region);
         }
-        if !planner.leaves_room(&layout, region::reserved_bytes(), sys::address_space_left()) {
+        let affordable =
+            || planner.leaves_room(&layout, region::reserved_bytes(), sys::address_space_left());
+        // What idles in this engine is given up before anybody has to make do with less.
+        if !(affordable() || self.give_up_warm() && affordable()) {
             return None;
         }
         self.region(&layout, planner.needed).ok()
@@ -165,13 +168,17 @@ impl Engine {
             return Ok(region);
         }
         Region::new(*layout, needed, &self.0.host).or_else(|refused| {
-            let warm = core::mem::take(&mut *self.warm());
-            if warm.0.iter().all(Option::is_none) {
+            if !self.give_up_warm() {
                 return Err(refused);
             }
-            drop(warm);
             Region::new(*layout, needed, &self.0.host)
         })
+    }
+
+    /// Gives the warm regions back to the system; false when there are none.
+    fn give_up_warm(&self) -> bool {
+        let warm = core::mem::take(&mut *self.warm());
+        warm.0.iter().any(Option::is_some)
     }
 
     /// Takes a region back from a memory that is gone.
@@ -186,11 +193,11 @@ impl Engine {
 
     fn refused(&self, layout: &Layout, os: OsError) -> Error {
         let bytes = layout.total(&self.0.host).map_or(u64::MAX, |total| total as u64);
-        self.out_of_memory("reserve a linear memory", bytes, os)
+        self.out_of_memory(Purpose::Reserve, bytes, os)
     }
 
     /// The error for a system that refused `bytes` of address space or memory.
-    pub(crate) fn out_of_memory(&self, purpose: &'static str, bytes: u64, os: OsError) -> Error {
+    pub(crate) fn out_of_memory(&self, purpose: Purpose, bytes: u64, os: OsError) -> Error {
         Error::OutOfMemory { purpose, bytes, os, limit: sys::diagnose(bytes, &self.0.host) }
     }
 }
@@ -198,7 +205,7 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::injection::refuse_after;
+    use crate::sys::injection::{refuse_after, refuse_one};
     use crate::{IndexType, Memory, PageSize, Pages};
 
     fn i32_type(minimum: u64, maximum: Option<u64>) -> MemoryType {
@@ -266,6 +273,68 @@ mod tests {
         drop(memory);
         refuse_after(None);
         assert!(engine.warm().0.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn warm_regions_are_given_up_before_a_reservation_is_refused() {
+        if !sys::host().can_guard {
+            return;
+        }
+        let engine = engine(BoundsPolicy::Guarded);
+        drop(Memory::new(&engine, i32_type(1, None)).unwrap());
+        assert!(engine.warm().0.iter().any(Option::is_some));
+        let wide = MemoryType::new(IndexType::I64, 1, None).unwrap();
+        refuse_one(0);
+        let memory = Memory::new(&engine, wide);
+        refuse_after(None);
+        assert!(memory.is_ok());
+        assert!(engine.warm().0.iter().all(Option::is_none));
+    }
+
+    #[test]
+    fn a_strict_system_that_refuses_to_open_all_gets_asked_for_what_is_needed() {
+        if !sys::host().has_mappings {
+            return;
+        }
+        let engine = engine(BoundsPolicy::Checked);
+        refuse_one(1); // the reservation is granted, opening all of it is not
+        let memory = Memory::new(&engine, i32_type(1, Some(4))).unwrap();
+        refuse_after(None);
+        let stats = memory.stats();
+        assert_eq!((stats.reserved_bytes, stats.committed_bytes), (262_144, 65_536));
+        memory.grow(Pages(3)).unwrap();
+        memory.store(262_143, 1u8).unwrap();
+    }
+
+    #[test]
+    fn a_memory_may_move_only_if_it_can_outgrow_its_reservation() {
+        let movable = |reservation| {
+            let policy = Policy { may_move: true, reservation, ..Policy::default() };
+            let engine = Engine::new(policy).unwrap();
+            Memory::new(&engine, i32_type(1, Some(8))).unwrap().may_move()
+        };
+        assert!(movable(Some(131_072)));
+        assert!(!movable(Some(1 << 20)));
+    }
+
+    #[test]
+    fn a_moved_memory_gets_the_room_that_the_options_say() {
+        let policy = Policy {
+            bounds: BoundsPolicy::Checked,
+            may_move: true,
+            reservation: Some(65_536),
+            reservation_for_growth: Some(3 * 65_536),
+            ..Policy::default()
+        };
+        let engine = Engine::new(policy).unwrap();
+        let memory = Memory::new(&engine, i32_type(1, None)).unwrap();
+        if !sys::host().has_mappings {
+            return;
+        }
+        assert_eq!(memory.stats().reserved_bytes, 65_536);
+        memory.grow(Pages(1)).unwrap();
+        assert_eq!(memory.stats().reserved_bytes, 5 * 65_536);
+        assert!(engine.warm().0.iter().all(Option::is_none), "what was outgrown is not kept");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 #![forbid(unsafe_code)]
 
-use crate::sys::{LikelyLimit, OsError};
+use crate::sys::{LikelyLimit, OsError, Purpose};
 use crate::types::TypeError;
 use crate::units::Pages;
 use thiserror::Error;
@@ -29,7 +29,7 @@ pub enum Error {
     },
     /// A configured size exceeds what the host can address.
     #[error(
-        "the value {value} of `{name}` is not valid: a process on this host has {limit} bytes of address space"
+        "the value {value} of `{name}` is not valid: a memory on this host can have {limit} bytes of address space"
     )]
     TooLarge {
         /// The option.
@@ -76,11 +76,28 @@ pub enum Error {
         /// The bytes reserved.
         reserved: u64,
     },
+    /// Growth past what a memory got when there was no room for its reservation.
+    #[error(
+        "growing to {wanted} bytes passes the {reserved} bytes that this memory got when the process had no room \
+         for its reservation (RLIMIT_AS, vm.max_map_count or other memories took it), and what lies behind is taken; \
+         free or raise those, set memory_reservation to reserve {wanted} bytes for each memory and no more, or let \
+         the base move (wasm_config_memory_may_move_set)"
+    )]
+    ReducedReservationExceeded {
+        /// The size asked for, in bytes.
+        wanted: u64,
+        /// The bytes that it got.
+        reserved: u64,
+    },
     /// The system refused address space or memory.
-    #[error("the system refused {bytes} bytes to {purpose} (error {}): {limit}", os.0)]
+    #[error(
+        "the system refused {bytes} bytes to {purpose} (error {}): {limit}; {}",
+        os.0,
+        limit.advice(*purpose)
+    )]
     OutOfMemory {
         /// What the bytes were for.
-        purpose: &'static str,
+        purpose: Purpose,
         /// How many.
         bytes: u64,
         /// What the system said.
@@ -110,10 +127,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// What the system answered, when it was the system that refused.
+    /// What `errno` is to show: for everything that ran out of memory or address space, the system's
+    /// answer, or what it would have been.
     pub const fn os_error(&self) -> Option<OsError> {
         match self {
             Self::OutOfMemory { os, .. } => Some(*os),
+            Self::ReservationExceeded { .. }
+            | Self::ReducedReservationExceeded { .. }
+            | Self::Unaddressable { .. }
+            | Self::OutOfHeap(_) => Some(OsError::NO_MEMORY),
             _ => None,
         }
     }
@@ -126,7 +148,7 @@ mod tests {
     #[test]
     fn a_refusal_names_the_numbers_the_limit_and_the_option() {
         let error = Error::OutOfMemory {
-            purpose: "reserve a linear memory",
+            purpose: Purpose::Reserve,
             bytes: 8_589_934_592,
             os: OsError(12),
             limit: LikelyLimit::AddressSpace { limit: 600_000_000, used: 5_000_000 },

@@ -55,6 +55,6 @@ pub use engine::Engine;
 pub use error::Error;
 pub use memory::{Memory, Scalar, Stats, V128, View};
 pub use plan::{Bounds, BoundsPolicy, Policy};
-pub use sys::{HostCaps, LikelyLimit, OsError};
+pub use sys::{HostCaps, LikelyLimit, OsError, Purpose};
 pub use types::{IndexType, MemoryType, TypeError};
 pub use units::{PageSize, Pages};

@@ -44,6 +44,9 @@ const SHARE_OF_LIMIT: u64 = 16;
 /// All reservations together leave this share of the host's address space to the rest of the
 /// process, unless the options demand more: its heap would starve otherwise.
 const SHARE_LEFT_FREE: u64 = 8;
+/// How much free space a memory without a reservation wants behind it at most. More would mean
+/// fewer such places.
+const ROOM: u64 = 4 * GIB;
 /// Huge pages are of this size where they exist.
 const HUGE_PAGE: usize = 2 << 20;
 
@@ -110,7 +113,9 @@ impl Default for Policy {
 impl Policy {
     /// Refuses sizes that no memory on this host could have.
     pub(crate) fn check(&self, host: &HostCaps) -> Result<(), Error> {
-        let limit = host.address_space_bytes;
+        // What the guards leave that a memory gets without being told to.
+        let guards = if host.can_guard { SPAN_32.saturating_add(GUARD_BEFORE) } else { 0 };
+        let limit = host.address_space_bytes.saturating_sub(guards);
         let sizes = [
             ("memory_reservation", self.reservation),
             ("memory_reservation_for_growth", self.reservation_for_growth),
@@ -195,8 +200,12 @@ impl Planner<'_> {
     }
 
     /// Whether this layout leaves room for the rest of the process, where `reserved` bytes are
-    /// taken already and a limit leaves `left` bytes, if there is one.
+    /// taken already and a limit leaves `left` bytes, if there is one. A CHECKED reservation that
+    /// the options ask for is theirs to answer for.
     pub(crate) fn leaves_room(&self, layout: &Layout, reserved: u64, left: Option<u64>) -> bool {
+        if layout.bounds == Bounds::Checked && self.policy.reservation.is_some() {
+            return true;
+        }
         let Some(total) = layout.total(self.host).map(|total| total as u64) else { return false };
         let all = self.host.address_space_bytes;
         let usable = all.saturating_sub(all.checked_div(SHARE_LEFT_FREE).unwrap_or(0));
@@ -226,15 +235,16 @@ impl Planner<'_> {
     /// The layout with the whole reservation, bounds to be checked by the code.
     pub(crate) fn checked(&self) -> Result<Layout, Error> {
         let reserved = self.reservation().min(self.growth_limit());
-        self.checked_at(Place::Reserved, reserved)
+        self.checked_at(Place::Reserved, reserved, self.policy.guard_size.unwrap_or(0))
     }
 
-    /// The layout that maps no more than the memory needs now.
+    /// The layout that maps no more than the memory needs now. No guard after it, whatever the
+    /// options: it would be in the way of the extension that is the point.
     pub(crate) fn fitted(&self) -> Result<Layout, Error> {
         let room = self.reservation().min(self.growth_limit());
-        let room = usize::try_from(room).unwrap_or(usize::MAX >> 1);
+        let room = usize::try_from(room.min(ROOM)).unwrap_or(usize::MAX >> 1);
         // Not nothing: an extension starts where the reservation ends.
-        self.checked_at(Place::Sparse { room }, self.needed.max(1) as u64)
+        self.checked_at(Place::Sparse { room }, self.needed.max(1) as u64, 0)
     }
 
     /// The block of the heap that holds the memory and what it may grow into.
@@ -249,9 +259,8 @@ impl Planner<'_> {
         self.layout(Bounds::Checked, Place::Heap, 0, self.needed as u64, 0)
     }
 
-    fn checked_at(&self, place: Place, reserved: u64) -> Result<Layout, Error> {
+    fn checked_at(&self, place: Place, reserved: u64, after: u64) -> Result<Layout, Error> {
         let before = if self.policy.guard_before { SEPARATOR } else { 0 };
-        let after = self.policy.guard_size.unwrap_or(0);
         self.layout(Bounds::Checked, place, before, reserved, after)
     }
 
@@ -265,7 +274,7 @@ impl Planner<'_> {
         let default = default.min(self.host.address_space_bytes >> 4);
         let reservation = self.policy.reservation.unwrap_or(default);
         let needed = self.needed as u64;
-        if reservation >= needed && !self.moving {
+        if reservation >= needed && reservation != 0 && !self.moving {
             return reservation;
         }
         let room = self.policy.reservation_for_growth.unwrap_or(RESERVATION_FOR_GROWTH);
@@ -364,6 +373,39 @@ mod tests {
         let policy = Policy::default();
         let layout = planner(&policy, &host(4096), &ty, 65536).checked().unwrap();
         assert_eq!(layout.reserved, 655_360);
+    }
+
+    #[test]
+    fn a_checked_memory_is_separated_from_what_lies_below() {
+        let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
+        for (guard_before, bytes) in [(true, 65_536), (false, 0)] {
+            let policy = Policy { guard_before, ..Policy::default() };
+            let host = host(4096);
+            let planner = planner(&policy, &host, &ty, 65_536);
+            assert_eq!(planner.checked().unwrap().before, bytes);
+            assert_eq!(planner.fitted().unwrap().before, bytes);
+        }
+    }
+
+    #[test]
+    fn reservations_leave_room_for_the_rest_of_the_process() {
+        let ty = MemoryType::new(IndexType::I32, 1, Some(1600)).unwrap();
+        let host = host(4096);
+        let (default, demanded) =
+            (Policy::default(), Policy { reservation: Some(100 << 20), ..Policy::default() });
+        let by_default = planner(&default, &host, &ty, 65_536);
+        let layout = by_default.checked().unwrap();
+        let total = layout.total(&host).unwrap() as u64;
+        assert!(by_default.leaves_room(&layout, 0, None));
+        assert!(by_default.leaves_room(&layout, 0, Some(16 * total)));
+        assert!(!by_default.leaves_room(&layout, 0, Some(16 * total - 16)));
+        let usable = host.address_space_bytes / 8 * 7;
+        assert!(by_default.leaves_room(&layout, usable - total, None));
+        assert!(!by_default.leaves_room(&layout, usable - total + 1, None));
+        // What the options demand is tried; what they leave to AUTO is not.
+        let by_demand = planner(&demanded, &host, &ty, 65_536);
+        assert!(by_demand.leaves_room(&by_demand.checked().unwrap(), usable, Some(1 << 20)));
+        assert!(!by_demand.leaves_room(&by_demand.guarded().unwrap(), usable, None));
     }
 
     #[test]

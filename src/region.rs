@@ -19,9 +19,6 @@ pub(crate) fn reserved_bytes() -> u64 {
     RESERVED_BYTES.load(Ordering::Relaxed)
 }
 
-/// The heap's answer when it has nothing left; it sets no errno of its own everywhere.
-const HEAP_REFUSED: OsError = OsError(12);
-
 /// What releases the region.
 #[derive(Debug)]
 enum Origin {
@@ -66,7 +63,7 @@ impl Region {
     }
 
     fn reserve(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
-        let bytes = layout.total(host).ok_or(HEAP_REFUSED)?.max(host.page_bytes);
+        let bytes = layout.total(host).ok_or(OsError::NO_MEMORY)?.max(host.page_bytes);
         let start = sys::reserve(bytes)?;
         RESERVED_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
         let page_bytes = host.page_bytes;
@@ -77,7 +74,7 @@ impl Region {
     }
 
     fn map(layout: Layout, room: usize, host: &HostCaps) -> Result<Self, OsError> {
-        let bytes = layout.total(host).ok_or(HEAP_REFUSED)?.max(host.page_bytes);
+        let bytes = layout.total(host).ok_or(OsError::NO_MEMORY)?.max(host.page_bytes);
         let start = sys::map(bytes, room)?;
         let page_bytes = host.page_bytes;
         let base = offset(start, layout.before);
@@ -97,9 +94,10 @@ impl Region {
     fn allocate(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
         // A memory of no pages has a base too.
         let bytes = layout.reserved.max(host.page_bytes);
-        let heap = HeapLayout::from_size_align(bytes, 16).map_err(|_| HEAP_REFUSED)?;
+        let heap = HeapLayout::from_size_align(bytes, 16).map_err(|_| OsError::NO_MEMORY)?;
         // SAFETY: the size is not zero.
-        let base = NonNull::new(unsafe { std::alloc::alloc_zeroed(heap) }).ok_or(HEAP_REFUSED)?;
+        let base =
+            NonNull::new(unsafe { std::alloc::alloc_zeroed(heap) }).ok_or(OsError::NO_MEMORY)?;
         let open = layout.reserved;
         Ok(Self { base, open, layout, page_bytes: host.page_bytes, origin: Origin::Heap(heap) })
     }
@@ -181,6 +179,11 @@ impl Region {
         // SAFETY: the open range is the region's own, and the caller's exclusive reference shows
         // that its owner is done with it.
         unsafe { sys::zero(self.base, self.open) }
+    }
+
+    /// Whether the region is less than the options ask for, on a host that has mappings.
+    pub(crate) fn is_reduced(&self, host: &HostCaps) -> bool {
+        host.has_mappings && self.layout.place != Place::Reserved
     }
 
     /// Whether the region is a whole reservation that another memory can use after this one.

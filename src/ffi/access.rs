@@ -1,6 +1,6 @@
 //! Bounds-checked access: whole, or not at all.
 
-use super::boundary::{Out, status};
+use super::boundary::status;
 use super::memory::{memory_of, wasm_memory_t};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
@@ -106,11 +106,15 @@ unsafe fn load<T: Scalar>(
     nothing: T,
 ) -> wasm_memory_status_t {
     status(|| {
-        // SAFETY: the contract of the ABI.
-        let out = unsafe { Out::required(out, nothing, "out") }?;
+        if out.is_null() {
+            return Err(Error::NullArgument("out"));
+        }
+        // Written once, and last: `out` may lie in the memory.
         // SAFETY: passed on.
-        out.set(unsafe { memory_of(memory) }?.load(offset)?);
-        Ok(())
+        let loaded = unsafe { memory_of(memory) }.and_then(|memory| memory.load(offset));
+        // SAFETY: the contract of the ABI: not NULL, so writable.
+        unsafe { out.write(*loaded.as_ref().unwrap_or(&nothing)) };
+        loaded.map(drop)
     })
 }
 

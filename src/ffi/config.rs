@@ -128,7 +128,8 @@ pub unsafe extern "C" fn wasm_config_memory_bounds_set(
 /// code for a 64-bit index compares with `reserved_bytes` first.
 ///
 /// Parameters: `config`: NULL is ignored. `bytes`: rounded up to host pages; more than the host can
-/// address makes `wasm_engine_new_with_config` fail. 0 reserves what the minimum needs.
+/// address makes `wasm_engine_new_with_config` fail. 0 reserves the minimum and
+/// `memory_reservation_for_growth`.
 /// Returns: nothing.
 /// Ownership: none passes.
 /// Threads: one at a time for one config.
@@ -211,7 +212,8 @@ pub unsafe extern "C" fn wasm_config_memory_may_move_set(config: *mut wasm_confi
 }
 
 /// Sets whether to ask the system for huge pages in reservations of 2 MiB and more, which are then
-/// aligned to 2 MiB. Default: false. Advice: a system without them ignores it.
+/// aligned to 2 MiB where the whole reservation is to be had. Default: false. Advice: a system
+/// without them ignores it.
 ///
 /// Parameters: `config`: NULL is ignored. `enable`: whether to ask.
 /// Returns: nothing.

@@ -389,7 +389,8 @@ pub unsafe extern "C" fn wasm_memorytype_vec_copy(
 ) {
     value_or((), || {
         // SAFETY: the contract of the ABI. Read before `out` is written: it may be the same.
-        let from = unsafe { source.as_ref() }.map(|source| (source.size, source.data));
+        let from = unsafe { source.as_ref() }
+            .map(|source| (if source.data.is_null() { 0 } else { source.size }, source.data));
         // SAFETY: passed on.
         let room = unsafe { new_vector(out, from.map_or(0, |(size, _)| size)) }?;
         let Some((size, data)) = from else { return Err(Error::NullArgument("source")) };

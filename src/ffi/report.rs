@@ -3,7 +3,7 @@
 use super::boundary::{required, status};
 use super::config::{WASM_MEMORY_BOUNDS_CHECKED, WASM_MEMORY_BOUNDS_GUARDED, wasm_memory_bounds_t};
 use super::memory::wasm_memory_t;
-use super::sized::{Filled, ends, fill, struct_size};
+use super::sized::{Filled, fields, fill, struct_size};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
 use crate::plan::Bounds;
@@ -63,10 +63,9 @@ pub struct wasm_memory_stats_t {
     pub resident_bytes: u64,
 }
 
-// SAFETY: repr(C), starts with its size, ends listed in order.
+// SAFETY: repr(C), starts with its size, the fields after it listed.
 unsafe impl Filled for wasm_memory_stats_t {
-    const ENDS: &'static [usize] = ends!(wasm_memory_stats_t {
-        struct_size: usize,
+    const FIELDS: &'static [(usize, usize)] = fields!(wasm_memory_stats_t {
         byte_length: u64,
         reserved_bytes: u64,
         guard_bytes: u64,

@@ -5,11 +5,11 @@ use crate::error::Error;
 /// A structure that the library fills for a caller who may know fewer or more fields of it.
 ///
 /// # Safety
-/// The type is `repr(C)`, has no padding that matters, and starts with `struct_size: usize`;
-/// `ENDS` has the end of each field in bytes, in order.
+/// The type is `repr(C)` and starts with `struct_size: usize`; `FIELDS` has where each field after
+/// that starts and ends, in bytes.
 pub(super) unsafe trait Filled: Copy {
-    /// Where each field ends.
-    const ENDS: &'static [usize];
+    /// Where each field starts and ends, `struct_size` excepted.
+    const FIELDS: &'static [(usize, usize)];
 }
 
 /// How many bytes of the structure its owner has.
@@ -27,28 +27,27 @@ pub(super) unsafe fn struct_size<T: Filled>(place: *const T) -> Result<usize, Er
     Ok(size)
 }
 
-/// Writes the fields that fit into `size` bytes, each whole or not at all, but the size itself.
+/// Writes the fields that fit into `size` bytes, each whole or not at all, but the size itself and
+/// what lies between fields.
 pub(super) unsafe fn fill<T: Filled>(place: *mut T, size: usize, value: &T) {
-    let start = size_of::<usize>();
-    let end = T::ENDS.iter().copied().filter(|end| *end <= size).max().unwrap_or(start);
-    let length = end.saturating_sub(start);
-    // SAFETY: the owner has `size` bytes at `place`, by the contract of the ABI, and `end` is
-    // within both that and T.
-    unsafe {
-        place
-            .cast::<u8>()
-            .add(start)
-            .copy_from_nonoverlapping((&raw const *value).cast::<u8>().add(start), length);
+    let (from, to) = ((&raw const *value).cast::<u8>(), place.cast::<u8>());
+    for &(start, end) in T::FIELDS.iter().filter(|(_, end)| *end <= size) {
+        // SAFETY: the owner has `size` bytes at `place`, by the contract of the ABI, and the field
+        // lies within both those and T.
+        unsafe { to.add(start).copy_from_nonoverlapping(from.add(start), end.wrapping_sub(start)) };
     }
 }
 
-/// The end of each named field of a structure.
-macro_rules! ends {
+/// Where each named field of a structure starts and ends.
+macro_rules! fields {
     ($name:ty { $($field:ident: $type:ty),* $(,)? }) => {
-        &[$(core::mem::offset_of!($name, $field).wrapping_add(size_of::<$type>())),*]
+        &[$({
+            let start = core::mem::offset_of!($name, $field);
+            (start, start.wrapping_add(size_of::<$type>()))
+        }),*]
     };
 }
-pub(super) use ends;
+pub(super) use fields;
 
 #[cfg(test)]
 mod tests {
@@ -63,10 +62,10 @@ mod tests {
         last: u64,
     }
 
-    // SAFETY: repr(C), starts with its size, ends listed in order.
+    // SAFETY: repr(C), starts with its size, the fields after it listed.
     unsafe impl Filled for Example {
-        const ENDS: &'static [usize] =
-            ends!(Example { struct_size: usize, first: u64, small: bool, last: u64 });
+        const FIELDS: &'static [(usize, usize)] =
+            fields!(Example { first: u64, small: bool, last: u64 });
     }
 
     #[test]
@@ -77,9 +76,9 @@ mod tests {
             // SAFETY: the structure is whole; `fill` writes at most its own size.
             unsafe { fill(&raw mut place, size, &value) };
             assert_eq!(place.struct_size, size);
-            assert_eq!(place.first, if size >= Example::ENDS[1] { 1 } else { 77 });
-            assert_eq!(place.small, size >= Example::ENDS[2]);
-            assert_eq!(place.last, if size >= Example::ENDS[3] { 3 } else { 77 });
+            assert_eq!(place.first, if size >= Example::FIELDS[0].1 { 1 } else { 77 });
+            assert_eq!(place.small, size >= Example::FIELDS[1].1);
+            assert_eq!(place.last, if size >= Example::FIELDS[2].1 { 3 } else { 77 });
         }
     }
 }

@@ -126,6 +126,7 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         Error::OutOfBounds { .. } => WASM_MEMORY_OUT_OF_BOUNDS,
         Error::MaximumExceeded { .. } => WASM_MEMORY_MAXIMUM_EXCEEDED,
         Error::ReservationExceeded { .. }
+        | Error::ReducedReservationExceeded { .. }
         | Error::OutOfMemory { .. }
         | Error::Unaddressable { .. }
         | Error::OutOfHeap(_) => WASM_MEMORY_OUT_OF_MEMORY,

@@ -3,19 +3,27 @@
 use super::Memory;
 use crate::error::Error;
 
-/// A number that a load or store instruction moves; little-endian in memory on every host.
-pub trait Scalar: Copy {
-    /// The bytes of the number as an array.
-    type Bytes: Copy;
-    /// The number that little-endian bytes mean.
-    fn from_le(bytes: Self::Bytes) -> Self;
-    /// The little-endian bytes of the number.
-    fn to_le(self) -> Self::Bytes;
+/// A number that a load or store instruction moves; little-endian in memory on every host. The
+/// integers, floats and vectors of WebAssembly are it, and nothing else can be.
+pub trait Scalar: Copy + sealed::LittleEndian {}
+
+mod sealed {
+    /// # Safety
+    /// `Bytes` is an array of as many `u8` as the number has bytes: what the bounds check counts
+    /// is what the access moves, and any bytes of a memory are a value of it.
+    pub unsafe trait LittleEndian: Copy {
+        type Bytes: Copy;
+        fn from_le(bytes: Self::Bytes) -> Self;
+        fn to_le(self) -> Self::Bytes;
+    }
 }
+use sealed::LittleEndian;
 
 macro_rules! scalars {
     ($($number:ty),*) => {$(
-        impl Scalar for $number {
+        impl Scalar for $number {}
+        // SAFETY: the array has the number's size.
+        unsafe impl LittleEndian for $number {
             type Bytes = [u8; size_of::<$number>()];
             #[inline]
             fn from_le(bytes: Self::Bytes) -> Self {
@@ -34,7 +42,9 @@ scalars!(u8, u16, u32, u64, f32, f64);
 /// The sixteen bytes of a v128, as they lie in memory.
 pub type V128 = [u8; 16];
 
-impl Scalar for V128 {
+impl Scalar for V128 {}
+// SAFETY: it is the array itself.
+unsafe impl LittleEndian for V128 {
     type Bytes = Self;
     #[inline]
     fn from_le(bytes: Self) -> Self {
@@ -164,7 +174,8 @@ impl Memory {
     #[inline]
     pub fn load<T: Scalar>(&self, offset: u64) -> Result<T, Error> {
         let from = self.range(offset, size_of::<T>() as u64)?;
-        // SAFETY: `range` found the bytes in the memory; any bytes are a T::Bytes.
+        // SAFETY: `range` found the bytes in the memory; LittleEndian has
+        // T::Bytes be as many, of any value.
         Ok(T::from_le(unsafe { from.cast::<T::Bytes>().read_unaligned() }))
     }
 

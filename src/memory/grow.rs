@@ -3,6 +3,7 @@
 use super::{Counters, Memory, host_length};
 use crate::error::Error;
 use crate::region::Region;
+use crate::sys::Purpose;
 use crate::units::Pages;
 use core::sync::atomic::Ordering;
 
@@ -59,7 +60,7 @@ impl Memory {
             let more = length.wrapping_sub(region.open_bytes()) as u64;
             return region
                 .open_to(length)
-                .map_err(|os| engine.out_of_memory("grow a linear memory", more, os));
+                .map_err(|os| engine.out_of_memory(Purpose::Grow, more, os));
         }
         let refused = match region.extend_to(length) {
             Ok(()) => return Ok(()),
@@ -70,7 +71,10 @@ impl Memory {
             return Err(match refused {
                 Some(os) => {
                     let more = wanted.saturating_sub(reserved);
-                    engine.out_of_memory("grow a linear memory in place", more, os)
+                    engine.out_of_memory(Purpose::Grow, more, os)
+                }
+                None if region.is_reduced(engine.host()) => {
+                    Error::ReducedReservationExceeded { wanted, reserved }
                 }
                 None => Error::ReservationExceeded { wanted, reserved },
             });
@@ -80,7 +84,8 @@ impl Memory {
         // SAFETY: both regions have the current length open, and a new region lies apart.
         unsafe { to.copy_from_nonoverlapping(from, self.byte_length()) };
         self.view.base.store(to, Ordering::Release);
-        engine.release(core::mem::replace(region, moved));
+        // Not kept warm: no other memory will have the shape that this one happened to reach.
+        *region = moved;
         Ok(())
     }
 }

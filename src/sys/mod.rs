@@ -50,6 +50,11 @@ pub struct HostCaps {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OsError(pub i32);
 
+impl OsError {
+    /// There is no memory left: `ENOMEM`, the same number on all systems that have an `errno`.
+    pub const NO_MEMORY: Self = Self(12);
+}
+
 /// The limit that probably made the system refuse memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LikelyLimit {
@@ -83,39 +88,80 @@ pub enum LikelyLimit {
     Unknown,
 }
 
+/// What memory was wanted for, which decides what can be done about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To make a memory, or a new place for one that moves.
+    Reserve,
+    /// To grow a memory where it is.
+    Grow,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reserve => "reserve a linear memory",
+            Self::Grow => "grow a linear memory in place",
+        })
+    }
+}
+
 impl fmt::Display for LikelyLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::AddressSpace { limit, used } => write!(
                 f,
-                "the likely limit is RLIMIT_AS (ulimit -v): {used} of {limit} bytes are in use; raise it, \
-                 use memory_bounds AUTO or CHECKED, or set a smaller memory_reservation or memory_guard_size"
+                "the likely limit is RLIMIT_AS (ulimit -v), of which {used} of {limit} bytes are in use"
             ),
             Self::Data { limit, used } => write!(
                 f,
-                "the likely limit is RLIMIT_DATA (ulimit -d): {used} of {limit} bytes are in use; raise it, \
-                 or use memory_bounds GUARDED or a smaller memory_reservation, which open less at once"
+                "the likely limit is RLIMIT_DATA (ulimit -d), of which {used} of {limit} bytes are in use"
             ),
-            Self::Mappings { limit } => write!(
-                f,
-                "the likely limit is vm.max_map_count: the process has about {limit} mappings; raise it with \
-                 sysctl, delete memories, or clear guard_before_memory, which saves a mapping for each CHECKED memory"
-            ),
-            Self::StrictOvercommit => write!(
-                f,
-                "the likely limit is vm.overcommit_memory=2 (strict commit accounting); raise \
-                 vm.overcommit_ratio, or use memory_bounds GUARDED or a smaller memory_reservation, which commit less at once"
-            ),
+            Self::Mappings { limit } => {
+                write!(
+                    f,
+                    "the likely limit is vm.max_map_count: the process has its {limit} mappings"
+                )
+            }
+            Self::StrictOvercommit => {
+                write!(f, "the likely limit is vm.overcommit_memory=2 (strict commit accounting)")
+            }
             Self::AddressBits { address_space } => write!(
                 f,
-                "the likely limit is the address space of this host: a process has {address_space} bytes of it; \
-                 set a smaller memory_reservation or memory_guard_size, or use memory_bounds AUTO or CHECKED"
+                "the likely limit is the address space of this host, {address_space} bytes for a process"
             ),
-            Self::Unknown => write!(
-                f,
-                "no process limit explains it; the system may be short of memory, and a smaller \
-                 memory_reservation or memory_bounds AUTO asks for less"
-            ),
+            Self::Unknown => write!(f, "no limit of the process explains it"),
+        }
+    }
+}
+
+impl LikelyLimit {
+    /// What helps against the limit.
+    pub(crate) const fn advice(&self, purpose: Purpose) -> &'static str {
+        match (self, purpose) {
+            (Self::AddressSpace { .. } | Self::Data { .. }, Purpose::Grow) => {
+                "raise it, or delete memories that are not needed"
+            }
+            (Self::AddressSpace { .. }, Purpose::Reserve) => {
+                "raise it, use memory_bounds AUTO or CHECKED, or set a smaller memory_reservation or \
+                 memory_guard_size"
+            }
+            (Self::Data { .. }, Purpose::Reserve) => {
+                "raise it, or use memory_bounds GUARDED or a smaller memory_reservation, which open less at once"
+            }
+            (Self::Mappings { .. }, _) => {
+                "raise it with sysctl, or delete memories that are not needed"
+            }
+            (Self::StrictOvercommit, _) => {
+                "raise vm.overcommit_ratio, or use memory_bounds GUARDED or a smaller memory_reservation, \
+                 which commit less at once"
+            }
+            (Self::AddressBits { .. }, _) => {
+                "set a smaller memory_reservation or memory_guard_size, or use memory_bounds AUTO or CHECKED"
+            }
+            (Self::Unknown, _) => {
+                "the system may be short of memory; a smaller memory_reservation or memory_bounds AUTO asks for less"
+            }
         }
     }
 }
@@ -126,14 +172,21 @@ pub(crate) mod injection {
 
     #[cfg(test)]
     std::thread_local! {
-        static CALLS_LEFT: core::cell::Cell<Option<u32>> = const { core::cell::Cell::new(None) };
+        /// Calls to let through, and how many to refuse after them.
+        static PLAN: core::cell::Cell<(u32, u32)> = const { core::cell::Cell::new((0, 0)) };
     }
 
     /// Lets this thread's next `calls` calls through and refuses all after them; `None`: no more
     /// refusals.
     #[cfg(test)]
     pub(crate) fn refuse_after(calls: Option<u32>) {
-        CALLS_LEFT.set(calls);
+        PLAN.set(calls.map_or((0, 0), |calls| (calls, u32::MAX)));
+    }
+
+    /// Lets this thread's next `calls` calls through and refuses the one after them.
+    #[cfg(test)]
+    pub(crate) fn refuse_one(calls: u32) {
+        PLAN.set((calls, 1));
     }
 
     /// A place where a system call may be made to fail. Nothing at all outside of tests.
@@ -145,10 +198,13 @@ pub(crate) mod injection {
     )]
     pub(crate) fn point() -> Result<(), OsError> {
         #[cfg(test)]
-        match CALLS_LEFT.get() {
-            Some(0) => return Err(OsError(12)),
-            Some(left) => CALLS_LEFT.set(left.checked_sub(1)),
-            None => {}
+        match PLAN.get() {
+            (0, 0) => {}
+            (0, refusals) => {
+                PLAN.set((0, refusals.saturating_sub(u32::from(refusals != u32::MAX))));
+                return Err(OsError::NO_MEMORY);
+            }
+            (calls, refusals) => PLAN.set((calls.saturating_sub(1), refusals)),
         }
         Ok(())
     }

@@ -97,34 +97,43 @@ pub(crate) fn reserve(bytes: usize) -> Result<NonNull<u8>, OsError> {
 /// This is how a memory whose full reservation the system refuses can still grow without moving:
 /// `RLIMIT_AS` limits how much is mapped, not where. The place is only a hint to the kernel.
 pub(crate) fn map(bytes: usize, room: usize) -> Result<NonNull<u8>, OsError> {
-    anonymous(sparse_place(room), bytes, READ_WRITE, 0)
+    for place in sparse_places(room) {
+        let got = anonymous(place, bytes, READ_WRITE, 0)?;
+        if got.as_ptr() == place {
+            return Ok(got);
+        }
+        // Something is there already. The kernel's own choice lies close to other mappings.
+        // SAFETY: the mapping was made right above and nobody knows of it.
+        unsafe { release(got, bytes) };
+    }
+    anonymous(ptr::null_mut(), bytes, READ_WRITE, 0)
 }
 
-/// An address that probably has `room` free bytes behind it, or null where there is no such hope.
+/// Addresses that probably have `room` free bytes behind them: one in the upper part of the address
+/// space, below where the kernel puts its own mappings, and one in the lower part, which those
+/// reach last.
 ///
-/// Places go downward from 256 GiB below where the kernel puts its own mappings, each `room`
-/// below the one before, and start again after 32 TiB: old places are likely free again by then,
-/// and the kernel takes another address when one is not. Farther down lie programs and their heaps,
-/// which grow upward by `brk` and must find nothing in their way.
-fn sparse_place(room: usize) -> *mut u8 {
-    const BELOW: u64 = 1 << 38;
-    const SPREAD: u64 = 1 << 45;
+/// With 47 bits, these are 32 TiB that end 256 GiB below the top, and what lies between 1 and
+/// 16 TiB. Places go downward, each `room` below the one before, and start again at the end: old
+/// places are likely free again by then. Programs and their heaps lie outside of both; a heap
+/// grows upward by `brk` and must find nothing in its way.
+fn sparse_places(room: usize) -> [*mut u8; 2] {
+    const GRANULE: usize = 1 << 21;
     static TAKEN: AtomicUsize = AtomicUsize::new(0);
 
     let marker = 0u8;
-    // The stack lies right above the kernel's mapping area, randomised with it.
+    // A stack lies near the kernel's mapping area, randomised with it.
     let top = (&raw const marker).addr();
-    let (Ok(below), Ok(spread)) = (usize::try_from(BELOW), usize::try_from(SPREAD)) else {
-        return ptr::null_mut(); // a 32-bit address space has no room to spread things in
+    let step = crate::units::round_up(room, GRANULE).unwrap_or(GRANULE);
+    let taken = TAKEN.fetch_add(step, Ordering::Relaxed);
+    let place = |from: usize, spread: usize| {
+        let below = taken.checked_rem(spread).unwrap_or(0);
+        ptr::without_provenance_mut(from.saturating_sub(below) & !GRANULE.wrapping_sub(1))
     };
-    let granule = 1 << 21;
-    let Some(step) = crate::units::round_up(room, granule) else { return ptr::null_mut() };
-    let taken = TAKEN.fetch_add(step, Ordering::Relaxed).checked_rem(spread).unwrap_or(0);
-    let place = top.checked_sub(below).and_then(|place| place.checked_sub(taken));
-    match place {
-        Some(place) => ptr::without_provenance_mut(place & !granule.wrapping_sub(1)),
-        None => ptr::null_mut(),
-    }
+    let all = top.checked_next_power_of_two().unwrap_or(top);
+    let upper = place(top.saturating_sub(all >> 9), all >> 2);
+    let lower = place(all >> 3, (all >> 3).saturating_sub(all >> 7));
+    [upper, lower]
 }
 
 /// Maps `bytes` more zeros, readable and writable, exactly at `end`.
@@ -292,11 +301,8 @@ pub(crate) fn diagnose(bytes: u64, host: &HostCaps) -> LikelyLimit {
     if wanted > host.address_space_bytes.saturating_sub(fragments) {
         return LikelyLimit::AddressBits { address_space: host.address_space_bytes };
     }
-    // Splitting a mapping in three takes two more.
-    let mappings = count_lines(c"/proc/self/maps").saturating_add(2);
-    if let Some(limit) =
-        read_number(c"/proc/sys/vm/max_map_count").filter(|limit| mappings >= *limit)
-    {
+    if !can_split_a_mapping(host.page_bytes) {
+        let limit = read_number(c"/proc/sys/vm/max_map_count").unwrap_or(0);
         return LikelyLimit::Mappings { limit };
     }
     if let (Some(limit), Some(used)) = (resource_limit(libc::RLIMIT_DATA), data_bytes())
@@ -308,6 +314,31 @@ pub(crate) fn diagnose(bytes: u64, host: &HostCaps) -> LikelyLimit {
         return LikelyLimit::StrictOvercommit;
     }
     LikelyLimit::Unknown
+}
+
+/// Whether the process may have two mappings more: three pages are mapped and the middle one is
+/// protected, for a moment. Counting the lines of /proc/self/maps would tell the same in milliseconds,
+/// and a guest that grows in vain again and again would spend them.
+fn can_split_a_mapping(page_bytes: usize) -> bool {
+    let bytes = page_bytes.saturating_mul(3);
+    // SAFETY: a fresh mapping, shared so that it merges with no other, unmapped before returning.
+    unsafe {
+        let start = libc::mmap(
+            ptr::null_mut(),
+            bytes,
+            libc::PROT_READ,
+            libc::MAP_SHARED | libc::MAP_ANON,
+            -1,
+            0,
+        );
+        if start == libc::MAP_FAILED {
+            return false;
+        }
+        let middle = start.wrapping_byte_add(page_bytes);
+        let split = libc::mprotect(middle, page_bytes, libc::PROT_NONE) == 0;
+        libc::munmap(start, bytes);
+        split
+    }
 }
 
 /// The address space in use: the first field of statm, in pages.
@@ -337,18 +368,6 @@ fn read_start<'a>(path: &core::ffi::CStr, buffer: &'a mut [u8]) -> Option<&'a st
     let mut length = 0;
     with_file(path, |file| length = read_some(file, buffer).unwrap_or(0))?;
     core::str::from_utf8(buffer.get(..length)?).ok()
-}
-
-fn count_lines(path: &core::ffi::CStr) -> u64 {
-    let mut lines = 0u64;
-    let mut buffer = [0u8; 4096];
-    with_file(path, |file| {
-        while let Some(length) = read_some(file, &mut buffer).filter(|length| *length > 0) {
-            let newlines = buffer.iter().take(length).filter(|byte| **byte == b'\n').count();
-            lines = lines.saturating_add(u64::try_from(newlines).unwrap_or(0));
-        }
-    });
-    lines
 }
 
 fn with_file(path: &core::ffi::CStr, body: impl FnOnce(libc::c_int)) -> Option<()> {
