@@ -79,11 +79,6 @@ static const size_t MEMORY_PAGE_SIZE WASM_MEMORY_UNUSED = 0x10000;
 #endif
 
 
-/**
- * What the system answered: an `errno`, or what stands for it elsewhere.
- */
-typedef struct OsError OsError;
-
 #if !defined(WASM_H)
 /**
  * The options of an engine that is to be made.
@@ -382,8 +377,6 @@ typedef struct wasm_memory_stats_t {
  * Generated code compares with the length; growth needs no system call.
  */
 #define WASM_MEMORY_BOUNDS_CHECKED 2
-
-
 
 #ifdef __cplusplus
 extern "C" {

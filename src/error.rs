@@ -135,7 +135,7 @@ impl Error {
             Self::ReservationExceeded { .. }
             | Self::ReducedReservationExceeded { .. }
             | Self::Unaddressable { .. }
-            | Self::OutOfHeap(_) => Some(OsError::NO_MEMORY),
+            | Self::OutOfHeap(_) => Some(OsError::no_memory()),
             _ => None,
         }
     }

@@ -63,7 +63,7 @@ impl Region {
     }
 
     fn reserve(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
-        let bytes = layout.total(host).ok_or(OsError::NO_MEMORY)?.max(host.page_bytes);
+        let bytes = layout.total(host).ok_or(OsError::no_memory())?.max(host.page_bytes);
         let start = sys::reserve(bytes)?;
         RESERVED_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
         let page_bytes = host.page_bytes;
@@ -74,7 +74,7 @@ impl Region {
     }
 
     fn map(layout: Layout, room: usize, host: &HostCaps) -> Result<Self, OsError> {
-        let bytes = layout.total(host).ok_or(OsError::NO_MEMORY)?.max(host.page_bytes);
+        let bytes = layout.total(host).ok_or(OsError::no_memory())?.max(host.page_bytes);
         let start = sys::map(bytes, room)?;
         let page_bytes = host.page_bytes;
         let base = offset(start, layout.before);
@@ -94,10 +94,10 @@ impl Region {
     fn allocate(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
         // A memory of no pages has a base too.
         let bytes = layout.reserved.max(host.page_bytes);
-        let heap = HeapLayout::from_size_align(bytes, 16).map_err(|_| OsError::NO_MEMORY)?;
+        let heap = HeapLayout::from_size_align(bytes, 16).map_err(|_| OsError::no_memory())?;
         // SAFETY: the size is not zero.
         let base =
-            NonNull::new(unsafe { std::alloc::alloc_zeroed(heap) }).ok_or(OsError::NO_MEMORY)?;
+            NonNull::new(unsafe { std::alloc::alloc_zeroed(heap) }).ok_or(OsError::no_memory())?;
         let open = layout.reserved;
         Ok(Self { base, open, layout, page_bytes: host.page_bytes, origin: Origin::Heap(heap) })
     }
@@ -196,15 +196,86 @@ impl Drop for Region {
     fn drop(&mut self) {
         match self.origin {
             Origin::Mapping { start, bytes } => {
-                if self.layout.place == Place::Reserved {
-                    RESERVED_BYTES.fetch_sub(bytes as u64, Ordering::Relaxed);
-                }
+                let counted = self.layout.place == Place::Reserved;
                 // SAFETY: the mapping was made for this region, and its owner is gone.
-                unsafe { sys::release(start, bytes) };
+                if unsafe { sys::release(start, bytes) }.is_ok() {
+                    if counted {
+                        RESERVED_BYTES.fetch_sub(bytes as u64, Ordering::Relaxed);
+                    }
+                    leftover::release_all();
+                } else {
+                    // Its pages at least can go now; if they cannot, they go with the mapping.
+                    let _ = self.zero();
+                    leftover::keep(start, bytes, counted);
+                }
             }
             // SAFETY: the block was allocated with this layout by `allocate`.
             Origin::Heap(layout) => unsafe { std::alloc::dealloc(self.base.as_ptr(), layout) },
         }
+    }
+}
+
+/// Mappings that the system would not take back when their regions went. At the limit on mappings
+/// that happens to one that the kernel had merged with its neighbours: to take it out, it would have
+/// to split them. It succeeds when the neighbours are gone, so each release tries again.
+mod leftover {
+    use super::RESERVED_BYTES;
+    use crate::alloc::try_box;
+    use crate::sys;
+    use core::ptr::NonNull;
+    use core::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Mutex, PoisonError};
+
+    struct Leftover {
+        start: NonNull<u8>,
+        bytes: usize,
+        /// Whether it is in `RESERVED_BYTES`.
+        counted: bool,
+        next: Option<Box<Leftover>>,
+    }
+
+    // SAFETY: it owns its mapping, which belongs to no thread.
+    unsafe impl Send for Leftover {}
+
+    static LIST: Mutex<Option<Box<Leftover>>> = Mutex::new(None);
+    /// Lets the common case, an empty list, pass without the lock.
+    static ANY: AtomicBool = AtomicBool::new(false);
+
+    /// Remembers a mapping. With no heap left for that, the mapping stays for ever.
+    pub(super) fn keep(start: NonNull<u8>, bytes: usize, counted: bool) {
+        if let Ok(mut new) = try_box(Leftover { start, bytes, counted, next: None }) {
+            let mut list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
+            new.next = list.take();
+            *list = Some(new);
+            ANY.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Tries to give back all that is remembered.
+    pub(super) fn release_all() {
+        if !ANY.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rest = list.take();
+        while let Some(mut item) = rest {
+            rest = item.next.take();
+            // SAFETY: the mapping of a region that is gone; the list alone knows of it.
+            if unsafe { sys::release(item.start, item.bytes) }.is_err() {
+                item.next = list.take();
+                *list = Some(item);
+            } else if item.counted {
+                RESERVED_BYTES.fetch_sub(item.bytes as u64, Ordering::Relaxed);
+            }
+        }
+        ANY.store(list.is_some(), Ordering::Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_kept(start: NonNull<u8>) -> bool {
+        let list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
+        core::iter::successors(list.as_deref(), |item| item.next.as_deref())
+            .any(|item| item.start == start)
     }
 }
 
@@ -218,6 +289,29 @@ mod tests {
     use super::*;
     use crate::plan::{Planner, Policy};
     use crate::{IndexType, MemoryType};
+
+    #[test]
+    fn a_mapping_that_cannot_be_released_is_released_later() {
+        let host = sys::host();
+        if !host.can_guard {
+            return;
+        }
+        let policy = Policy::default();
+        let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
+        let planner =
+            Planner { policy: &policy, host: &host, ty: &ty, needed: 65_536, moving: false };
+        let layout = planner.guarded().unwrap();
+        let refused = Region::new(layout, 65_536, &host).unwrap();
+        let other = Region::new(layout, 65_536, &host).unwrap();
+        let Origin::Mapping { start, .. } = refused.origin else { panic!("a mapping") };
+        sys::injection::refuse_one(0);
+        drop(refused);
+        // Another test's release may have taken it along already.
+        let is_unmapped = || sys::resident_bytes(start, 65_536, host.page_bytes).is_none();
+        assert!(leftover::is_kept(start) || is_unmapped());
+        drop(other);
+        assert!(!leftover::is_kept(start));
+    }
 
     #[test]
     fn a_sparse_memory_grows_in_place() {

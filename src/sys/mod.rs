@@ -13,7 +13,7 @@
 //! | `extend` | more zeros right behind a mapping; `None` when something is there, which is never replaced |
 //! | `open`, `close` | make a range of a reservation readable and writable, or make it fault again |
 //! | `zero` | make a range of private memory read as zero and give its pages back |
-//! | `release` | give a whole mapping back |
+//! | `release` | give a whole mapping back, or fail and leave it |
 //! | `advise_huge_pages` | ask for huge pages |
 //! | `resident_bytes` | how much of a range is in memory now |
 //! | `address_space_left` | what a limit on the process's address space leaves, if there is one |
@@ -52,7 +52,9 @@ pub struct OsError(pub i32);
 
 impl OsError {
     /// There is no memory left: `ENOMEM`, the same number on all systems that have an `errno`.
-    pub const NO_MEMORY: Self = Self(12);
+    pub(crate) const fn no_memory() -> Self {
+        Self(12)
+    }
 }
 
 /// The limit that probably made the system refuse memory.
@@ -140,7 +142,8 @@ impl LikelyLimit {
     pub(crate) const fn advice(&self, purpose: Purpose) -> &'static str {
         match (self, purpose) {
             (Self::AddressSpace { .. } | Self::Data { .. }, Purpose::Grow) => {
-                "raise it, or delete memories that are not needed"
+                "raise it, delete memories that are not needed, or set memory_reservation, so that the room is \
+                 taken when the memory is made"
             }
             (Self::AddressSpace { .. }, Purpose::Reserve) => {
                 "raise it, use memory_bounds AUTO or CHECKED, or set a smaller memory_reservation or \
@@ -202,7 +205,7 @@ pub(crate) mod injection {
             (0, 0) => {}
             (0, refusals) => {
                 PLAN.set((0, refusals.saturating_sub(u32::from(refusals != u32::MAX))));
-                return Err(OsError::NO_MEMORY);
+                return Err(OsError::no_memory());
             }
             (calls, refusals) => PLAN.set((calls.saturating_sub(1), refusals)),
         }

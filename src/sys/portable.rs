@@ -53,7 +53,9 @@ pub(crate) unsafe fn zero(_address: NonNull<u8>, _bytes: usize) -> Result<(), Os
 
 /// # Safety
 /// None needed: there is never a mapping to release.
-pub(crate) unsafe fn release(_address: NonNull<u8>, _bytes: usize) {}
+pub(crate) unsafe fn release(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
 
 pub(crate) fn advise_huge_pages(_address: NonNull<u8>, _bytes: usize) {}
 

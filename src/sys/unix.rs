@@ -103,8 +103,9 @@ pub(crate) fn map(bytes: usize, room: usize) -> Result<NonNull<u8>, OsError> {
             return Ok(got);
         }
         // Something is there already. The kernel's own choice lies close to other mappings.
+        // Should it stay, it takes address space and no memory.
         // SAFETY: the mapping was made right above and nobody knows of it.
-        unsafe { release(got, bytes) };
+        let _ = unsafe { release(got, bytes) };
     }
     anonymous(ptr::null_mut(), bytes, READ_WRITE, 0)
 }
@@ -144,7 +145,7 @@ pub(crate) fn extend(end: NonNull<u8>, bytes: usize) -> Result<(), Option<OsErro
         Ok(got) if got == end => Ok(()),
         Ok(elsewhere) => {
             // SAFETY: the mapping was made right above and nobody knows of it.
-            unsafe { release(elsewhere, bytes) };
+            let _ = unsafe { release(elsewhere, bytes) };
             Err(None)
         }
         Err(OsError(libc::EEXIST)) => Err(None),
@@ -217,14 +218,18 @@ pub(crate) unsafe fn zero(address: NonNull<u8>, bytes: usize) -> Result<(), OsEr
     }
 }
 
-/// Gives mappings back.
+/// Gives mappings back. Fails when the range has to be split from a neighbour that the kernel had
+/// merged it with and the process may have no mapping more; nothing has changed then.
 ///
 /// # Safety
 /// The range lies in mappings of the caller's, and nobody uses it any more.
-pub(crate) unsafe fn release(address: NonNull<u8>, bytes: usize) {
-    // SAFETY: the caller gives the range up. The call can fail only when splitting a mapping
-    // would exceed vm.max_map_count; the range then stays reserved, which harms nobody else.
-    unsafe { libc::munmap(address.as_ptr().cast(), bytes) };
+pub(crate) unsafe fn release(address: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
+    super::injection::point()?;
+    // SAFETY: the caller gives the range up.
+    match unsafe { libc::munmap(address.as_ptr().cast(), bytes) } {
+        0 => Ok(()),
+        _ => Err(last_error()),
+    }
 }
 
 /// Asks for huge pages in a range; without effect where the system has none.
