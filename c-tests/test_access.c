@@ -393,7 +393,20 @@ TEST(new_pages_are_in_bounds_at_once) {
     host_delete(host);
 }
 
+/* A load once zeroed its result first, and with it the bytes that it was to load. */
+TEST(a_load_may_put_its_result_into_the_memory_itself) {
+    const host_t host = host_default();
+    wasm_memory_t *const memory = memory_of(host, pages_32(1, 1));
+    uint64_t *const inside = (uint64_t *)(void *)wasm_memory_view(memory)->base;
+    *inside = 42;
+    CHECK_STATUS(wasm_memory_load_u64(memory, 0, inside), WASM_MEMORY_OK);
+    CHECK_EQ(*inside, 42);
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
 int main(void) {
+    RUN(a_load_may_put_its_result_into_the_memory_itself);
     RUN(nothing_at_the_end_is_inside_and_past_it_is_not);
     RUN(an_access_that_leaves_the_memory_touches_nothing);
     RUN(a_refused_access_says_where_and_how_long);

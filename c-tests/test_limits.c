@@ -72,6 +72,53 @@ TEST(two_hundred_at_once_are_made_and_grown_in_600_mb) {
     CHECK_EQ(in_child(two_hundred, &of), 0);
 }
 
+/* A guard after the memory was once in the way of its growth, and an explicit reservation was passed over in silence. */
+static void options_under_a_limit(void *unused) {
+    wasm_memory_t *memories[200];
+    wasm_config_t *config = wasm_config_new();
+    host_t host;
+    size_t i;
+    (void)unused;
+    limit_address_space(LITTLE);
+    wasm_config_memory_guard_size_set(config, PAGE);
+    host = host_with(config);
+    for (i = 0; i < 200; i++) memories[i] = memory_of(host, pages_32(1, NO_MAXIMUM));
+    for (i = 0; i < 200; i++) CHECK_STATUS(wasm_memory_try_grow(memories[i], 10, NULL), WASM_MEMORY_OK);
+    for (i = 0; i < 200; i++) wasm_memory_delete(memories[i]);
+    host_delete(host);
+
+    config = wasm_config_new();
+    wasm_config_memory_bounds_set(config, WASM_MEMORY_BOUNDS_CHECKED);
+    wasm_config_memory_reservation_set(config, 100 * MIB);
+    host = host_with(config);
+    memories[0] = memory_of(host, pages_32(1, NO_MAXIMUM));
+    CHECK_EQ(stats_of(memories[0]).reserved_bytes, 100 * MIB);
+    CHECK_STATUS(wasm_memory_try_grow(memories[0], 1599, NULL), WASM_MEMORY_OK);
+    wasm_memory_delete(memories[0]);
+    host_delete(host);
+}
+
+TEST(options_hold_in_600_mb) { CHECK_EQ(in_child(options_under_a_limit, NULL), 0); }
+
+static void many_by_default(void *unused) {
+    static wasm_memory_t *memories[14000];
+    const host_t host = host_default();
+    size_t i, grown = 0, guarded = 0;
+    (void)unused;
+    for (i = 0; i < 14000; i++) memories[i] = memory_of(host, pages_32(1, NO_MAXIMUM));
+    for (i = 0; i < 14000; i++) {
+        grown += wasm_memory_try_grow(memories[i], 1, NULL) == WASM_MEMORY_OK;
+        guarded += stats_of(memories[i]).bounds == WASM_MEMORY_BOUNDS_GUARDED;
+    }
+    /* Memories past the guarded ones lie where there is room behind them; the place is a guess, so few may be wrong. */
+    CHECK(guarded > 10000 && guarded < 14000);
+    CHECK(grown > 13700);
+    for (i = 0; i < 14000; i++) wasm_memory_delete(memories[i]);
+    host_delete(host);
+}
+
+TEST(memories_beyond_the_guarded_ones_can_grow) { CHECK_EQ(in_child(many_by_default, NULL), 0); }
+
 static void reduced_reservation(void *unused) {
     host_t host;
     wasm_memory_t *memory;
@@ -306,6 +353,8 @@ TEST(thirty_thousand_guarded_memories_fit_in_the_mappings_of_linux) {
 int main(void) {
     RUN(the_default_engine_makes_grows_and_deletes_memories_in_600_mb);
     RUN(two_hundred_at_once_are_made_and_grown_in_600_mb);
+    RUN(options_hold_in_600_mb);
+    RUN(memories_beyond_the_guarded_ones_can_grow);
     RUN(growth_past_a_reduced_reservation_names_the_option);
     RUN(guarded_fails_in_600_mb_and_names_the_limit);
     RUN(errno_is_of_the_refusal_and_not_of_the_search_for_its_reason);

@@ -202,12 +202,12 @@ impl Drop for Region {
                     if counted {
                         RESERVED_BYTES.fetch_sub(bytes as u64, Ordering::Relaxed);
                     }
-                    leftover::release_all();
                 } else {
                     // Its pages at least can go now; if they cannot, they go with the mapping.
                     let _ = self.zero();
                     leftover::keep(start, bytes, counted);
                 }
+                leftover::release_all();
             }
             // SAFETY: the block was allocated with this layout by `allocate`.
             Origin::Heap(layout) => unsafe { std::alloc::dealloc(self.base.as_ptr(), layout) },
@@ -251,21 +251,29 @@ mod leftover {
         }
     }
 
-    /// Tries to give back all that is remembered.
+    /// Tries to give back all that is remembered, again and again while that gets anywhere: merged
+    /// mappings come off at their edges.
     pub(super) fn release_all() {
         if !ANY.load(Ordering::Relaxed) {
             return;
         }
         let mut list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut rest = list.take();
-        while let Some(mut item) = rest {
-            rest = item.next.take();
-            // SAFETY: the mapping of a region that is gone; the list alone knows of it.
-            if unsafe { sys::release(item.start, item.bytes) }.is_err() {
-                item.next = list.take();
-                *list = Some(item);
-            } else if item.counted {
-                RESERVED_BYTES.fetch_sub(item.bytes as u64, Ordering::Relaxed);
+        let mut progress = true;
+        while progress {
+            progress = false;
+            let mut rest = list.take();
+            while let Some(mut item) = rest {
+                rest = item.next.take();
+                // SAFETY: the mapping of a region that is gone; the list alone knows of it.
+                if unsafe { sys::release(item.start, item.bytes) }.is_err() {
+                    item.next = list.take();
+                    *list = Some(item);
+                    continue;
+                }
+                progress = true;
+                if item.counted {
+                    RESERVED_BYTES.fetch_sub(item.bytes as u64, Ordering::Relaxed);
+                }
             }
         }
         ANY.store(list.is_some(), Ordering::Relaxed);
@@ -304,8 +312,9 @@ mod tests {
         let refused = Region::new(layout, 65_536, &host).unwrap();
         let other = Region::new(layout, 65_536, &host).unwrap();
         let Origin::Mapping { start, .. } = refused.origin else { panic!("a mapping") };
-        sys::injection::refuse_one(0);
+        sys::injection::refuse_after(Some(0));
         drop(refused);
+        sys::injection::refuse_after(None);
         // Another test's release may have taken it along already.
         let is_unmapped = || sys::resident_bytes(start, 65_536, host.page_bytes).is_none();
         assert!(leftover::is_kept(start) || is_unmapped());
