@@ -4,7 +4,7 @@
 //! first `open` bytes from the base are readable and writable, and those past what its owner uses
 //! hold zeros; what lies behind faults, or is not the region's.
 
-use crate::plan::{Layout, Place};
+use crate::plan::{Bounds, Layout, Place};
 use crate::sys::{self, HostCaps, OsError};
 use crate::units::round_up;
 use core::alloc::Layout as HeapLayout;
@@ -51,7 +51,7 @@ impl Region {
             Place::Sparse { room } => Self::map(layout, room, host)?,
             Place::Heap => Self::allocate(layout, host)?,
         };
-        let everything = region.layout.bounds == crate::plan::Bounds::Checked;
+        let everything = region.layout.bounds == Bounds::Checked;
         // A strict system may refuse to open all of it; then what is needed must do.
         if !(everything && region.open_to(layout.reserved).is_ok()) {
             region.open_to(needed)?;
@@ -73,20 +73,19 @@ impl Region {
         Ok(Self { base, open: 0, layout, page_bytes, origin: Origin::Mapping { start, bytes } })
     }
 
+    /// A mapping that ends where its reservation does, so that it can be extended.
     fn map(layout: Layout, room: usize, host: &HostCaps) -> Result<Self, OsError> {
-        let bytes = layout.total(host).ok_or(OsError::no_memory())?.max(host.page_bytes);
+        debug_assert!(layout.after == 0 && layout.reserved != 0);
+        let bytes = layout.total(host).ok_or(OsError::no_memory())?;
         let start = sys::map(bytes, room)?;
         let page_bytes = host.page_bytes;
         let base = offset(start, layout.before);
         let open = layout.reserved;
         let region =
             Self { base, open, layout, page_bytes, origin: Origin::Mapping { start, bytes } };
-        let after = offset(base, layout.reserved);
-        for (guard, bytes) in [(start, layout.before), (after, layout.after)] {
-            if bytes != 0 {
-                // SAFETY: both ranges lie in the mapping made above, outside the reservation.
-                unsafe { sys::close(guard, bytes)? };
-            }
+        if layout.before != 0 {
+            // SAFETY: the range lies in the mapping made above, before the reservation.
+            unsafe { sys::close(start, layout.before)? };
         }
         Ok(region)
     }
@@ -147,9 +146,7 @@ impl Region {
     /// Works for sparsely placed regions whose neighbourhood is still free. Fails with `None` for
     /// all others, with the system's error when it refuses; nothing has changed then.
     pub(crate) fn extend_to(&mut self, bytes: usize) -> Result<(), Option<OsError>> {
-        let (Place::Sparse { .. }, 0) = (self.layout.place, self.layout.after) else {
-            return Err(None);
-        };
+        let Place::Sparse { .. } = self.layout.place else { return Err(None) };
         let bytes = round_up(bytes, self.page_bytes).ok_or(None)?;
         let Origin::Mapping { bytes: total, .. } = &mut self.origin else {
             return Err(None);
@@ -165,7 +162,7 @@ impl Region {
     /// Gives the contents up: the region is zero again, as if new, with at least `needed` bytes
     /// open, and under GUARDED no more. On failure it must not be used again.
     pub(crate) fn renew(&mut self, needed: usize) -> Result<(), OsError> {
-        if self.layout.bounds == crate::plan::Bounds::Guarded {
+        if self.layout.bounds == Bounds::Guarded {
             self.close_from(needed)?;
         }
         self.open_to(needed)
