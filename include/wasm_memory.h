@@ -79,12 +79,22 @@ static const size_t MEMORY_PAGE_SIZE WASM_MEMORY_UNUSED = 0x10000;
 #endif
 
 
+/**
+ * The static limits of a store; `u64::MAX` is none.
+ */
+typedef struct Limits Limits;
+
 #if !defined(WASM_H)
 /**
  * The options of an engine that is to be made.
  */
 typedef struct wasm_config_t wasm_config_t;
 #endif
+
+/**
+ * The bytes of a passive data segment.
+ */
+typedef struct wasm_data_segment_t wasm_data_segment_t;
 
 #if !defined(WASM_H)
 /**
@@ -93,12 +103,22 @@ typedef struct wasm_config_t wasm_config_t;
 typedef struct wasm_engine_t wasm_engine_t;
 #endif
 
+/**
+ * A creation or growth under way.
+ */
+typedef struct wasm_memory_future_t wasm_memory_future_t;
+
 #if !defined(WASM_H)
 /**
  * A reference to a memory. Copies refer to the same memory, which lives until the last is deleted.
  */
 typedef struct wasm_memory_t wasm_memory_t;
 #endif
+
+/**
+ * The right and the duty to answer one question of an asynchronous limiter.
+ */
+typedef struct wasm_memory_ticket_t wasm_memory_ticket_t;
 
 #if !defined(WASM_H)
 /**
@@ -109,7 +129,8 @@ typedef struct wasm_memorytype_t wasm_memorytype_t;
 
 #if !defined(WASM_H)
 /**
- * What memories are made in: the owner of limits and user data.
+ * What memories are made in: the owner of limits and user data. Handles of its memories, futures and
+ * tickets keep it working after it was deleted.
  */
 typedef struct wasm_store_t wasm_store_t;
 #endif
@@ -157,6 +178,172 @@ typedef struct wasm_memorytype_vec_t {
 } wasm_memorytype_vec_t;
 #endif
 
+/**
+ * The bytes of one memory, which the host provides. Its callbacks run on the calling thread, under no
+ * lock; `grow_to` on one thread at a time, the others on several at once.
+ *
+ * What the host promises: from `as_ptr` on, `byte_size` bytes are readable and writable until the next
+ * `grow_to` or the finalizer; `as_ptr` is a multiple of the host's page size (`map_alignment_bytes` in the
+ * stats) and stays, unless `memory_may_move` was set; bytes that are new to the guest are zero.
+ */
+typedef struct wasm_linear_memory_t {
+    /**
+     * Set to `sizeof(wasm_linear_memory_t)`.
+     */
+    size_t struct_size;
+    /**
+     * Passed to the callbacks.
+     */
+    void *env;
+    /**
+     * How many bytes are accessible now. Required.
+     */
+    size_t (*byte_size)(void *env);
+    /**
+     * Whether there is a most that the memory can have, and which. May be NULL: there is none.
+     */
+    bool (*maximum_byte_size)(void *env, size_t *out);
+    /**
+     * Makes at least `new_size` bytes accessible, or answers why not and changes nothing. While it runs the
+     * memory's bytes count as lent: what reads or writes them answers `BORROWED`. Required.
+     */
+    wasm_memory_status_t (*grow_to)(void *env, size_t new_size);
+    /**
+     * Where the bytes are. Required.
+     */
+    uint8_t *(*as_ptr)(void *env);
+    /**
+     * The addresses that belong to the memory, guards included. Required under GUARDED, where what lies in
+     * them past `byte_size` must fault; else it may be NULL: the bytes alone.
+     */
+    void (*wasm_accessible)(void *env, uint8_t **out_start, size_t *out_length);
+    /**
+     * Called once, when the memory is gone. May be NULL.
+     */
+    void (*finalizer)(void *env);
+} wasm_linear_memory_t;
+
+/**
+ * Who makes the memories of an engine. Its callbacks run on the calling thread, several at once if several
+ * threads call, under no lock.
+ */
+typedef struct wasm_memory_allocator_t {
+    /**
+     * Set to `sizeof(wasm_memory_allocator_t)`.
+     */
+    size_t struct_size;
+    /**
+     * Passed to the callbacks.
+     */
+    void *env;
+    /**
+     * Makes a memory of `minimum` zero bytes that can become `maximum` bytes large (`SIZE_MAX`: the type has no
+     * maximum), or answers why not. Under GUARDED the span of `reserved_bytes` and, behind them,
+     * `guard_bytes` must be the memory's own, and what lies in it past the size must fault; else both are 0.
+     * It fills `out`, which has 256 zeroed bytes, and sets its `struct_size`. `type` is valid during the
+     * call. Required.
+     */
+    wasm_memory_status_t (*new_memory)(void *env,
+                                       const struct wasm_memorytype_t *type,
+                                       size_t minimum,
+                                       size_t maximum,
+                                       size_t reserved_bytes,
+                                       size_t guard_bytes,
+                                       struct wasm_linear_memory_t *out);
+    /**
+     * Called once, when the engine, its stores and the last of its memories are gone. May be NULL.
+     */
+    void (*finalizer)(void *env);
+} wasm_memory_allocator_t;
+
+/**
+ * Static limits of a store. `UINT64_MAX` is none, and so is a field that `struct_size` does not reach.
+ */
+typedef struct wasm_memory_limits_t {
+    /**
+     * Set to `sizeof(wasm_memory_limits_t)`.
+     */
+    size_t struct_size;
+    /**
+     * The length in bytes that one memory may have.
+     */
+    uint64_t max_memory_bytes;
+    /**
+     * The bytes that all memories of the store may have together.
+     */
+    uint64_t max_total_bytes;
+    /**
+     * How many memories the store may have.
+     */
+    uint64_t max_memories;
+} wasm_memory_limits_t;
+
+/**
+ * A limiter: decides at once on each creation and growth in a store. Its callbacks run on the calling
+ * thread, several at once if several threads call, under no lock; they may use the store and the memory.
+ */
+typedef struct wasm_memory_limiter_t {
+    /**
+     * Set to `sizeof(wasm_memory_limiter_t)`.
+     */
+    size_t struct_size;
+    /**
+     * Passed to the callbacks.
+     */
+    void *env;
+    /**
+     * Decides: whether a memory of `current_bytes` (0: a new one) may have `desired_bytes`. `maximum_bytes`
+     * is that of the type, `UINT64_MAX` if it has none. Required.
+     */
+    bool (*memory_growing)(void *env,
+                           uint64_t current_bytes,
+                           uint64_t desired_bytes,
+                           uint64_t maximum_bytes);
+    /**
+     * Hears of each creation and growth that failed, for whatever reason, once. `message` is valid during
+     * the call. May be NULL.
+     */
+    void (*memory_grow_failed)(void *env, wasm_memory_status_t status, const char *message);
+    /**
+     * Called once with `env` when the limiter is used no more. May be NULL.
+     */
+    void (*finalizer)(void *env);
+} wasm_memory_limiter_t;
+
+/**
+ * A limiter that may decide later, from any thread, through a ticket. Otherwise as
+ * `wasm_memory_limiter_t`.
+ */
+typedef struct wasm_memory_limiter_async_t {
+    /**
+     * Set to `sizeof(wasm_memory_limiter_async_t)`.
+     */
+    size_t struct_size;
+    /**
+     * Passed to the callbacks.
+     */
+    void *env;
+    /**
+     * Has the question decided: `wasm_memory_ticket_resolve` must be called with the ticket exactly once,
+     * in here or later. The numbers are those of `wasm_memory_limiter_t`. Required.
+     */
+    void (*memory_growing)(void *env,
+                           uint64_t current_bytes,
+                           uint64_t desired_bytes,
+                           uint64_t maximum_bytes,
+                           struct wasm_memory_ticket_t *ticket);
+    /**
+     * Hears of each creation and growth that failed, for whatever reason, once. `message` is valid during
+     * the call. May be NULL.
+     */
+    void (*memory_grow_failed)(void *env, wasm_memory_status_t status, const char *message);
+    /**
+     * Called once with `env` when the limiter is used no more: when it was replaced or its store is gone,
+     * and its last ticket is resolved. May be NULL.
+     */
+    void (*finalizer)(void *env);
+} wasm_memory_limiter_async_t;
+
 #if !defined(WASM_H)
 /**
  * A byte, as wasm.h has it.
@@ -185,6 +372,11 @@ typedef struct wasm_memory_view_t {
      */
     size_t byte_length;
 } wasm_memory_view_t;
+
+/**
+ * Gets the bytes of a memory, valid until it returns.
+ */
+typedef void (*wasm_memory_data_callback_t)(void *env, uint8_t *data, size_t length);
 
 /**
  * What a memory is made of, and what has happened to it; sizes in bytes.
@@ -378,25 +570,11 @@ typedef struct wasm_memory_stats_t {
  */
 #define WASM_MEMORY_BOUNDS_CHECKED 2
 
+
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
-
-/**
- * The sentence about this thread's last call that failed, or that returned NULL, 0 or false for a
- * reason, with the numbers in it and the option that helps.
- *
- * A call that succeeds leaves it alone. A caller whose code may change threads between two calls
- * (a goroutine) must fetch it in the same C function as the call that failed.
- *
- * Parameters: `buffer`: where to copy the sentence; NULL to ask for its length only. `capacity`:
- * bytes of `buffer`, the NUL included; the sentence is cut to fit.
- * Returns: the length of the whole sentence in bytes without the NUL; 0 when nothing failed yet.
- * Ownership: none passes.
- * Threads: any; each has its own.
- * Invalidates: nothing.
- */
-WASM_MEMORY_API size_t wasm_memory_last_error(char *buffer, size_t capacity);
 
 /**
  * The name of a status, for example `"WASM_MEMORY_OUT_OF_BOUNDS"`.
@@ -619,35 +797,6 @@ WASM_MEMORY_API struct wasm_engine_t *wasm_engine_new_with_config(struct wasm_co
  * Specification: wasm.h.
  */
 WASM_MEMORY_API void wasm_engine_delete(struct wasm_engine_t *engine);
-#endif
-
-#if !defined(WASM_H)
-/**
- * Makes a store in an engine.
- *
- * Parameters: `engine`: not consumed.
- * Returns: the store; NULL for a NULL engine (`NULL_ARGUMENT`) or an exhausted heap
- * (`OUT_OF_MEMORY`).
- * Ownership: the store is the caller's, until `wasm_store_delete`.
- * Threads: any.
- * Invalidates: nothing.
- * Specification: wasm.h.
- */
-WASM_MEMORY_API struct wasm_store_t *wasm_store_new(struct wasm_engine_t *engine);
-#endif
-
-#if !defined(WASM_H)
-/**
- * Deletes a reference to a store. Memories made in it live on, until their last handle is deleted.
- *
- * Parameters: `store`: may be NULL, which does nothing.
- * Returns: nothing.
- * Ownership: the store passes to the library.
- * Threads: any, as long as no other call uses this pointer.
- * Invalidates: the pointer.
- * Specification: wasm.h.
- */
-WASM_MEMORY_API void wasm_store_delete(struct wasm_store_t *store);
 #endif
 
 #if !defined(WASM_H)
@@ -898,6 +1047,142 @@ void wasm_memorytype_vec_copy(struct wasm_memorytype_vec_t *out,
 WASM_MEMORY_API void wasm_memorytype_vec_delete(struct wasm_memorytype_vec_t *vector);
 #endif
 
+/**
+ * Lets the host make all memories of the engine: from an arena of its own, from huge pages, over a file.
+ *
+ * Under `WASM_MEMORY_BOUNDS_GUARDED` the host is asked for the reservation and the guards that the engine's
+ * options say; under AUTO and CHECKED it is not, and the memories are CHECKED. What the host makes is looked
+ * at when it is made and each time it has grown, and is refused with `HOST_CONTRACT` when it cannot be
+ * right. Shared types are `UNSUPPORTED`. Erasing and discarding write zeros.
+ *
+ * Parameters: `config`: NULL is ignored, and the finalizer does not run. `allocator`: copied, in place of the
+ * one set before; NULL: the library makes the memories again. One without `new_memory`, or with a
+ * `struct_size` that does not reach it, makes `wasm_engine_new_with_config` return NULL
+ * (`INVALID_ARGUMENT`), and its finalizer does not run.
+ * Returns: nothing.
+ * Ownership: `env` passes to the finalizer, which is called exactly once: when another allocator is set, when
+ * the config is deleted or makes no engine, or when the engine, its stores and its memories are gone.
+ * Threads: one at a time for one config.
+ * Invalidates: the allocator before.
+ */
+WASM_MEMORY_API
+void wasm_config_memory_allocator_set(struct wasm_config_t *config,
+                                      const struct wasm_memory_allocator_t *allocator);
+
+#if !defined(WASM_H)
+/**
+ * Makes a store in an engine.
+ *
+ * Parameters: `engine`: not consumed.
+ * Returns: the store; NULL for a NULL engine (`NULL_ARGUMENT`) or an exhausted heap
+ * (`OUT_OF_MEMORY`).
+ * Ownership: the store is the caller's, until `wasm_store_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: wasm.h.
+ */
+WASM_MEMORY_API struct wasm_store_t *wasm_store_new(struct wasm_engine_t *engine);
+#endif
+
+#if !defined(WASM_H)
+/**
+ * Deletes a reference to a store. Memories made in it live on, until their last handle is deleted, and
+ * keep its data, limits and limiter working.
+ *
+ * Parameters: `store`: may be NULL, which does nothing.
+ * Returns: nothing.
+ * Ownership: the store passes to the library. The finalizers of its data and its limiter run when the last
+ * handle, future and ticket made in it are gone too.
+ * Threads: any, as long as no other call uses this pointer.
+ * Invalidates: the pointer.
+ * Specification: wasm.h.
+ */
+WASM_MEMORY_API
+void wasm_store_delete(struct wasm_store_t *store);
+#endif
+
+/**
+ * The host's data of a store.
+ *
+ * Parameters: `store`: not consumed.
+ * Returns: what `wasm_store_data_set` set last; NULL without, or for NULL (`NULL_ARGUMENT`).
+ * Ownership: the host's.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API void *wasm_store_data(const struct wasm_store_t *store);
+
+/**
+ * Gives a store data of the host's, and what is to be called with it in the end. The finalizer of the data
+ * that it replaces runs now.
+ *
+ * Parameters: `store`: not consumed; NULL does nothing (`NULL_ARGUMENT`), and the finalizer does not run.
+ * `data`: anything. `finalizer`: called exactly once: when other data is set, or when the store and the last
+ * handle, future and ticket made in it are gone; NULL for none.
+ * Returns: nothing.
+ * Ownership: the data passes to the finalizer.
+ * Threads: any; a finalizer runs on the thread of the call that ends the data, under no lock.
+ * Invalidates: the data before.
+ */
+WASM_MEMORY_API
+void wasm_store_data_set(struct wasm_store_t *store,
+                         void *data,
+                         void (*finalizer)(void *data));
+
+/**
+ * Limits the memories of a store. They count those that it has already; what is there stays, even if it is
+ * more. A growth that another thread has begun at this moment may not see the limits yet.
+ *
+ * Parameters: `store`: not consumed. `limits`: copied; NULL: no limits any more.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size` below that of itself; the limits stay
+ * as they were).
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_store_limits_set(struct wasm_store_t *store,
+                                           const struct wasm_memory_limits_t *limits);
+
+/**
+ * Gives a store a limiter that decides at once, in place of the one that it has, of either kind.
+ *
+ * Who has a say on a creation or growth, in this order: the type of the memory (`MAXIMUM_EXCEEDED`); the
+ * limits of the store (`LIMIT_DENIED`); its limiter (`LIMIT_DENIED`); the system (`OUT_OF_MEMORY`) or the host
+ * that makes the memories. Creation is asked with 0 current bytes, growth by 0 asks nobody, and if the length
+ * changed while the limiter was deciding, it is asked again.
+ *
+ * Parameters: `store`: not consumed. `limiter`: copied; NULL: no limiter any more, of either kind.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no `memory_growing`, or a `struct_size` that does not
+ * reach it: nothing is copied, the finalizer does not run, and the limiter of before stays),
+ * `OUT_OF_MEMORY` (the heap is exhausted; the finalizer has run, and the limiter of before stays).
+ * Ownership: `env` passes to the finalizer, which is called exactly once: when another limiter is set or
+ * the store is gone, and no call of this one is under way.
+ * Threads: any.
+ * Invalidates: the limiter before.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_store_limiter_set(struct wasm_store_t *store,
+                                            const struct wasm_memory_limiter_t *limiter);
+
+/**
+ * Gives a store a limiter that may decide later, in place of the one that it has, of either kind. Memories
+ * are then made and grown by `wasm_memory_new_async` and `wasm_memory_grow_async`; the synchronous forms
+ * answer `ASYNC_REQUIRED` where the limiter would have to be asked.
+ *
+ * Parameters: `store`: not consumed. `limiter`: copied; NULL: no limiter any more, of either kind.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no `memory_growing`, or a `struct_size` that does not
+ * reach it: nothing is copied, the finalizer does not run, and the limiter of before stays),
+ * `OUT_OF_MEMORY` (the heap is exhausted; the finalizer has run, and the limiter of before stays).
+ * Ownership: `env` passes to the finalizer, which is called exactly once: when another limiter is set or
+ * the store is gone, and no call and no ticket of this one is left.
+ * Threads: any.
+ * Invalidates: the limiter before.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_store_limiter_async_set(struct wasm_store_t *store,
+                                                  const struct wasm_memory_limiter_async_t *limiter);
+
 #if !defined(WASM_H)
 /**
  * Makes a memory of zeros with the minimum size of its type.
@@ -919,9 +1204,12 @@ struct wasm_memory_t *wasm_memory_new(struct wasm_store_t *store,
  *
  * Parameters: `store`, `type`: not consumed; the type may be deleted after the call. `out`: the
  * memory, NULL on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_MEMORY` (errno is the system's; the sentence names the
- * likely limit and the option that helps), `UNSUPPORTED` (GUARDED on a host that cannot guard; a
- * shared type, which this version does not make).
+ * Returns: `OK`, `NULL_ARGUMENT`, `LIMIT_DENIED` (a limit of the store, or its limiter),
+ * `ASYNC_REQUIRED` (the store has an asynchronous limiter), `OUT_OF_MEMORY` (errno is the system's; the
+ * sentence names the likely limit and the option that helps), `UNSUPPORTED` (GUARDED on a host that
+ * cannot guard; a shared type, which this version does not make), `HOST_CONTRACT` (the engine's allocator
+ * made something that is no memory) or the status with which that allocator refused. A limiter that the
+ * store has hears of every failure but `NULL_ARGUMENT`.
  * Ownership: the handle is the caller's, until `wasm_memory_delete`.
  * Threads: any.
  * Invalidates: nothing.
@@ -1103,9 +1391,12 @@ WASM_MEMORY_API bool wasm_memory_grow(struct wasm_memory_t *memory, wasm_memory_
  *
  * Parameters: `memory`: not consumed. `delta_pages`: in pages; 0 succeeds and reports the size.
  * `out_previous_pages`: the size before, 0 on failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `MAXIMUM_EXCEEDED`, `OUT_OF_MEMORY` (a reservation that is too
- * small, or the system; errno is the system's, and the sentence names the option that helps). On
- * failure nothing has changed.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (the bytes are lent to a callback), `MAXIMUM_EXCEEDED`,
+ * `LIMIT_DENIED` (a limit of the store, or its limiter), `ASYNC_REQUIRED` (the store has an asynchronous
+ * limiter), `OUT_OF_MEMORY` (a reservation that is too small, or the system; errno is the system's, and
+ * the sentence names the option that helps), `HOST_CONTRACT` (a host-made memory broke its contract) or
+ * the status with which its host refused. They are looked for in this order, and growth by 0 looks for
+ * none. On failure nothing has changed. A limiter that the store has hears of it.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: the base, if `wasm_memory_may_move`.
@@ -1205,11 +1496,151 @@ WASM_MEMORY_API
 const struct wasm_memory_view_t *wasm_memory_view(const struct wasm_memory_t *memory);
 
 /**
+ * Makes a memory as `wasm_memory_try_new` does, when an asynchronous limiter has allowed it.
+ *
+ * The limiter's `memory_growing` is called before this returns. Without an asynchronous limiter the
+ * memory is made before this returns, and the future is ready.
+ *
+ * Parameters: `store`, `type`: not consumed; both may be deleted after the call.
+ * Returns: the future; NULL for NULL (`NULL_ARGUMENT`) or an exhausted heap (`OUT_OF_MEMORY`). Whatever else
+ * fails is the future's outcome.
+ * Ownership: the future is the caller's, until `wasm_memory_future_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: allocation of memories.
+ */
+WASM_MEMORY_API
+struct wasm_memory_future_t *wasm_memory_new_async(struct wasm_store_t *store,
+                                                   const struct wasm_memorytype_t *type);
+
+/**
+ * Grows a memory as `wasm_memory_try_grow` does, when an asynchronous limiter of the store in which the
+ * handle was made has allowed it.
+ *
+ * The limiter's `memory_growing` is called before this returns. Without an asynchronous limiter, or for
+ * 0 pages, the memory is grown before this returns, and the future is ready.
+ *
+ * Parameters: `memory`: not consumed; the handle may be deleted after the call, and a future that is pending
+ * keeps the memory alive. `delta_pages`: in pages.
+ * Returns: the future; NULL for NULL (`NULL_ARGUMENT`) or an exhausted heap (`OUT_OF_MEMORY`). Whatever else
+ * fails is the future's outcome.
+ * Ownership: the future is the caller's, until `wasm_memory_future_delete`.
+ * Threads: one at a time for one memory.
+ * Invalidates: the base, if `wasm_memory_may_move`.
+ * Specification: `memory.grow`.
+ */
+WASM_MEMORY_API
+struct wasm_memory_future_t *wasm_memory_grow_async(struct wasm_memory_t *memory,
+                                                    uint64_t delta_pages);
+
+/**
+ * Goes on with a creation or growth as far as that is possible without waiting. When the limiter has
+ * allowed it, the memory is made or grown in this call.
+ *
+ * Parameters: `future`: not consumed.
+ * Returns: `PENDING` as long as the limiter has not answered; else the outcome, again and again the same:
+ * `OK`, or any status of `wasm_memory_try_new` or `wasm_memory_try_grow`. `NULL_ARGUMENT`.
+ * Ownership: none passes.
+ * Threads: one at a time for one future; for a growth, also for its memory.
+ * Invalidates: for a growth, the base, if `wasm_memory_may_move`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_future_poll(struct wasm_memory_future_t *future);
+
+/**
+ * Waits for the outcome of a creation or growth, then answers like `wasm_memory_future_poll`.
+ *
+ * Parameters: `future`: not consumed. `timeout_ns`: how long to wait at most, in nanoseconds; 0: not at all;
+ * negative: for ever.
+ * Returns: what `wasm_memory_future_poll` returns; `PENDING` when the time is over, not before.
+ * Ownership: none passes.
+ * Threads: one at a time for one future; for a growth, also for its memory.
+ * Invalidates: for a growth, the base, if `wasm_memory_may_move`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_future_wait(struct wasm_memory_future_t *future,
+                                             int64_t timeout_ns);
+
+/**
+ * Takes the memory of a creation that succeeded.
+ *
+ * Parameters: `future`: not consumed.
+ * Returns: the memory, once; NULL before the outcome is known (`PENDING`), when it was taken, for a growth or
+ * NULL, and for a creation that failed (its reason is the last error then).
+ * Ownership: the handle is the caller's, until `wasm_memory_delete`.
+ * Threads: one at a time for one future.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+struct wasm_memory_t *wasm_memory_future_take_memory(struct wasm_memory_future_t *future);
+
+/**
+ * The size that a memory had before a growth that succeeded.
+ *
+ * Parameters: `future`: not consumed.
+ * Returns: the size in pages; 0 for a creation, before the outcome is known, for a growth that failed, and
+ * for NULL (`NULL_ARGUMENT`).
+ * Ownership: none passes.
+ * Threads: one at a time for one future.
+ * Invalidates: nothing.
+ * Specification: the result of `memory.grow`.
+ */
+WASM_MEMORY_API
+uint64_t wasm_memory_future_previous_pages(const struct wasm_memory_future_t *future);
+
+/**
+ * Sets what is to be called when there is something to poll for: once for each answer of the limiter, on
+ * the thread that resolves the ticket; at once, on this thread, when there is nothing to wait for.
+ *
+ * Parameters: `future`: not consumed; NULL does nothing (`NULL_ARGUMENT`). `callback`: takes the place of the
+ * one set before; NULL: none. `env`: passed to it.
+ * Returns: nothing.
+ * Ownership: `env` stays the caller's. When this or `wasm_memory_future_delete` has returned, the callback
+ * before is not running and will not run, so that its `env` may go. (Either waits for a callback that is
+ * running on another thread; so a callback must not wait for the thread that uses the future. A callback may
+ * delete its future.)
+ * Threads: one at a time for one future.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+void wasm_memory_future_on_ready(struct wasm_memory_future_t *future,
+                                 void (*callback)(void *env),
+                                 void *env);
+
+/**
+ * Deletes a future, and gives up what it stands for: a request that is not decided is dropped, a memory
+ * that was not taken is deleted. Its ticket stays valid, and must be resolved all the same.
+ *
+ * Parameters: `future`: may be NULL, which does nothing.
+ * Returns: nothing.
+ * Ownership: the future passes to the library.
+ * Threads: any, as long as no other call uses the future.
+ * Invalidates: the future.
+ */
+WASM_MEMORY_API
+void wasm_memory_future_delete(struct wasm_memory_future_t *future);
+
+/**
+ * Answers a question of an asynchronous limiter, and calls what `wasm_memory_future_on_ready` set. The
+ * memory is made or grown later, by the thread that polls or waits.
+ *
+ * Parameters: `ticket`: to be resolved exactly once; NULL does nothing. Its future, store and engine may be
+ * deleted already. `allow`: the answer.
+ * Returns: nothing.
+ * Ownership: the ticket passes to the library.
+ * Threads: any.
+ * Invalidates: the ticket.
+ */
+WASM_MEMORY_API
+void wasm_memory_ticket_resolve(struct wasm_memory_ticket_t *ticket,
+                                bool allow);
+
+/**
  * Copies bytes of the memory into a buffer.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `buffer`: untouched on failure; NULL only
  * with length 0. `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1225,7 +1656,7 @@ wasm_memory_status_t wasm_memory_read(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `bytes`:
  * NULL only with length 0. `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1237,45 +1668,10 @@ wasm_memory_status_t wasm_memory_write(struct wasm_memory_t *memory,
                                        size_t length);
 
 /**
- * Sets a range of bytes to one value.
- *
- * Parameters: `memory`: not consumed; nothing is written on failure. `offset`, `length`: in bytes.
- * `value`: for each byte.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
- * Ownership: none passes.
- * Threads: one at a time.
- * Invalidates: nothing.
- * Specification: `memory.fill`.
- */
-WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_fill(struct wasm_memory_t *memory,
-                                      uint64_t offset,
-                                      uint8_t value,
-                                      uint64_t length);
-
-/**
- * Copies a range of bytes to another place of the same memory, as if through a buffer: the ranges
- * may overlap.
- *
- * Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
- * `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
- * Ownership: none passes.
- * Threads: one at a time.
- * Invalidates: nothing.
- * Specification: `memory.copy`.
- */
-WASM_MEMORY_API
-wasm_memory_status_t wasm_memory_copy_within(struct wasm_memory_t *memory,
-                                             uint64_t destination,
-                                             uint64_t source,
-                                             uint64_t length);
-
-/**
  * Loads an unsigned 8-bit integer. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1291,7 +1687,7 @@ wasm_memory_status_t wasm_memory_load_u8(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1306,7 +1702,7 @@ wasm_memory_status_t wasm_memory_store_u8(struct wasm_memory_t *memory,
  * Loads an unsigned 16-bit integer. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1322,7 +1718,7 @@ wasm_memory_status_t wasm_memory_load_u16(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1337,7 +1733,7 @@ wasm_memory_status_t wasm_memory_store_u16(struct wasm_memory_t *memory,
  * Loads an unsigned 32-bit integer. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1353,7 +1749,7 @@ wasm_memory_status_t wasm_memory_load_u32(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1368,7 +1764,7 @@ wasm_memory_status_t wasm_memory_store_u32(struct wasm_memory_t *memory,
  * Loads an unsigned 64-bit integer. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1384,7 +1780,7 @@ wasm_memory_status_t wasm_memory_load_u64(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1399,7 +1795,7 @@ wasm_memory_status_t wasm_memory_store_u64(struct wasm_memory_t *memory,
  * Loads a 32-bit floating-point number, bit for bit. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1415,7 +1811,7 @@ wasm_memory_status_t wasm_memory_load_f32(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1430,7 +1826,7 @@ wasm_memory_status_t wasm_memory_store_f32(struct wasm_memory_t *memory,
  * Loads a 64-bit floating-point number, bit for bit. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1446,7 +1842,7 @@ wasm_memory_status_t wasm_memory_load_f64(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1461,7 +1857,7 @@ wasm_memory_status_t wasm_memory_store_f64(struct wasm_memory_t *memory,
  * Loads the sixteen bytes of a v128, in memory order. They need no alignment.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: sixteen bytes, all 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1477,7 +1873,7 @@ wasm_memory_status_t wasm_memory_load_v128(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * sixteen bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1487,6 +1883,261 @@ WASM_MEMORY_API
 wasm_memory_status_t wasm_memory_store_v128(struct wasm_memory_t *memory,
                                             uint64_t offset,
                                             const uint8_t *value);
+
+/**
+ * Sets a range of bytes to one value.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`, `length`: in bytes.
+ * `value`: for each byte.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ * Specification: `memory.fill`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_fill(struct wasm_memory_t *memory,
+                                      uint64_t offset,
+                                      uint8_t value,
+                                      uint64_t length);
+
+/**
+ * Sets a range of bytes to zero. To give its pages back to the system as well, see `wasm_memory_discard`.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`, `length`: in bytes.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ * Specification: `memory.fill` with 0.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_zero(struct wasm_memory_t *memory,
+                                      uint64_t offset,
+                                      uint64_t length);
+
+/**
+ * Sets every byte of the memory to zero; the size stays. It costs time with the pages that were touched,
+ * which go back to the system, and not with the size; where the memory lies on the heap, or is the host's,
+ * zeros are written.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`.
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_erase(struct wasm_memory_t *memory);
+
+/**
+ * Makes a range of bytes read as zero, exactly that range, and gives the whole host pages in it back to the
+ * system: `resident_bytes` in the stats falls. Where the system does not take them, and where the memory
+ * lies on the heap or is the host's, zeros are written. The size stays.
+ *
+ * Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `length`: in bytes, of any
+ * alignment.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ * Specification: `memory.discard` of the memory-control proposal, to the byte.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_discard(struct wasm_memory_t *memory,
+                                         uint64_t offset,
+                                         uint64_t length);
+
+/**
+ * Copies a range of bytes to another place of the same memory, as if through a buffer: the ranges
+ * may overlap.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
+ * `length`: in bytes.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ * Specification: `memory.copy`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_copy_within(struct wasm_memory_t *memory,
+                                             uint64_t destination,
+                                             uint64_t source,
+                                             uint64_t length);
+
+/**
+ * Copies a range of bytes to another place of the same memory that it does not overlap.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
+ * `length`: in bytes.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end),
+ * `OVERLAP` (the ranges have a byte in common).
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_copy_within_nonoverlapping(struct wasm_memory_t *memory,
+                                                            uint64_t destination,
+                                                            uint64_t source,
+                                                            uint64_t length);
+
+/**
+ * Copies a range of bytes from one memory to another, or the same, as if through a buffer. Index types and
+ * page sizes may differ.
+ *
+ * Parameters: `destination_memory`: not consumed; nothing is written on failure. `destination`: in bytes.
+ * `source_memory`: not consumed; may be the same memory. `source`, `length`: in bytes.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Ownership: none passes.
+ * Threads: one at a time for the destination; for the source, any number that call const functions.
+ * Invalidates: nothing.
+ * Specification: `memory.copy` with two memories.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_copy_between(struct wasm_memory_t *destination_memory,
+                                              uint64_t destination,
+                                              const struct wasm_memory_t *source_memory,
+                                              uint64_t source,
+                                              uint64_t length);
+
+/**
+ * Makes a data segment.
+ *
+ * Parameters: `bytes`: copied; NULL only with length 0. `length`: in bytes.
+ * Returns: the segment; NULL for NULL bytes (`NULL_ARGUMENT`) or an exhausted heap (`OUT_OF_MEMORY`).
+ * Ownership: the segment is the caller's, until `wasm_data_segment_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: allocation of data segments.
+ */
+WASM_MEMORY_API
+struct wasm_data_segment_t *wasm_data_segment_new(const void *bytes,
+                                                  size_t length);
+
+/**
+ * Makes a segment empty, for good: after this, `wasm_memory_init` can take no bytes from it. The bytes are
+ * freed by `wasm_data_segment_delete`, so that this never waits for a copy on another thread.
+ *
+ * Parameters: `segment`: not consumed; NULL does nothing. A second time changes nothing.
+ * Returns: nothing.
+ * Ownership: none passes.
+ * Threads: any. A copy that another thread has begun goes on.
+ * Invalidates: nothing.
+ * Specification: `data.drop`.
+ */
+WASM_MEMORY_API
+void wasm_data_segment_drop(struct wasm_data_segment_t *segment);
+
+/**
+ * Deletes a data segment.
+ *
+ * Parameters: `segment`: may be NULL, which does nothing.
+ * Returns: nothing.
+ * Ownership: the segment passes to the library.
+ * Threads: any, as long as no other call uses the segment.
+ * Invalidates: the segment.
+ */
+WASM_MEMORY_API void wasm_data_segment_delete(struct wasm_data_segment_t *segment);
+
+/**
+ * Copies bytes of a data segment into the memory. Both ranges are checked before anything is written.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `destination`: in bytes. `segment`: not
+ * consumed; a dropped one has no bytes. `source`, `length`: in bytes of the segment.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (of the memory or of the segment; also for no
+ * bytes at an offset past the end of either).
+ * Ownership: none passes.
+ * Threads: one at a time for the memory, any for the segment.
+ * Invalidates: nothing.
+ * Specification: `memory.init`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_init(struct wasm_memory_t *memory,
+                                      uint64_t destination,
+                                      const struct wasm_data_segment_t *segment,
+                                      uint32_t source,
+                                      uint32_t length);
+
+/**
+ * Lends the bytes to a callback that reads them.
+ *
+ * Until it returns, everything that writes or grows the memory answers `BORROWED`; reading goes on, also by
+ * another `wasm_memory_with_data`. Inline and generated code is not held back.
+ *
+ * Parameters: `memory`: not consumed; the callback may delete the handle, and the memory lives until it has
+ * returned. `callback`: gets `env`, the base and the length in bytes, and must not write. `env`: passed to it.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (inside `wasm_memory_with_data_mut`).
+ * Ownership: the bytes stay the memory's.
+ * Threads: any number that call const functions.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_with_data(const struct wasm_memory_t *memory,
+                                           wasm_memory_data_callback_t callback,
+                                           void *env);
+
+/**
+ * Lends the bytes to a callback that may change them.
+ *
+ * Until it returns, everything that reads, writes or grows the memory answers `BORROWED`. Inline and
+ * generated code is not held back.
+ *
+ * Parameters: `memory`: not consumed; the callback may delete the handle, and the memory lives until it has
+ * returned. `callback`: gets `env`, the base and the length in bytes. `env`: passed to it.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (inside another such call, or `wasm_memory_with_data`).
+ * Ownership: the bytes stay the memory's.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_with_data_mut(struct wasm_memory_t *memory,
+                                               wasm_memory_data_callback_t callback,
+                                               void *env);
+
+/**
+ * The bytes of a memory together with the data of its store: what a host function starts with.
+ *
+ * Parameters: `memory`: not consumed. `out_data`: the base, never NULL on success. `out_length`: the length in
+ * bytes. `out_store_data`: what `wasm_store_data_set` gave to the store in which this handle was made, which
+ * may have been deleted. Each may be NULL; on failure they are NULL and 0.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (the bytes are lent to a callback).
+ * Ownership: the bytes stay the memory's, the data the host's.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_data_and_store(struct wasm_memory_t *memory,
+                                                uint8_t **out_data,
+                                                size_t *out_length,
+                                                void **out_store_data);
+
+/**
+ * Writes a range of bytes as text: a title, then sixteen bytes to a line, in hexadecimal and ASCII.
+ *
+ * ```text
+ * Memory dump from 0x0000 to 0x0013:
+ * 0000: 48 65 6c 6c 6f 2c 20 57 65 62 41 73 73 65 6d 62  |Hello, WebAssemb|
+ * 0010: 6c 79 21                                         |ly!|
+ * ```
+ *
+ * Parameters: `memory`: not consumed. `offset`, `length`: in bytes. `buffer`: the text, cut to fit and ended by
+ * a NUL; untouched on failure; NULL only with capacity 0. `capacity`: bytes of `buffer`, the NUL included.
+ * `out_needed`: the length of the whole text in bytes without the NUL, 0 on failure; may be NULL.
+ * Returns: `OK` (also when the text was cut), `NULL_ARGUMENT`, `BORROWED` (inside
+ * `wasm_memory_with_data_mut`), `OUT_OF_BOUNDS`.
+ * Ownership: none passes.
+ * Threads: any number that call const functions.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_hexdump(const struct wasm_memory_t *memory,
+                                         uint64_t offset,
+                                         uint64_t length,
+                                         char *buffer,
+                                         size_t capacity,
+                                         size_t *out_needed);
 
 /**
  * The version of the library that runs, for example `"1.2.3"`; it equals the macro
@@ -1514,6 +2165,22 @@ WASM_MEMORY_API const char *wasm_memory_version(void);
 WASM_MEMORY_API
 wasm_memory_status_t wasm_memory_stats(const struct wasm_memory_t *memory,
                                        struct wasm_memory_stats_t *out);
+
+/**
+ * The sentence about this thread's last call that failed, or that returned NULL, 0 or false for a
+ * reason, with the numbers in it and the option that helps.
+ *
+ * A call that succeeds leaves it alone. A caller whose code may change threads between two calls
+ * (a goroutine) must fetch it in the same C function as the call that failed.
+ *
+ * Parameters: `buffer`: where to copy the sentence; NULL to ask for its length only. `capacity`:
+ * bytes of `buffer`, the NUL included; the sentence is cut to fit.
+ * Returns: the length of the whole sentence in bytes without the NUL; 0 when nothing failed yet.
+ * Ownership: none passes.
+ * Threads: any; each has its own.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API size_t wasm_memory_last_error(char *buffer, size_t capacity);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 use crate::alloc::Ref;
+use crate::creator::MemoryCreator;
 use crate::error::Error;
 use crate::plan::{Bounds, BoundsPolicy, Layout, Planner, Policy};
 use crate::region::{self, Region};
@@ -27,6 +28,8 @@ struct State {
     policy: Policy,
     host: HostCaps,
     warm: Mutex<WarmRegions>,
+    /// Who makes the memories, if the host does.
+    creator: Option<Box<dyn MemoryCreator>>,
 }
 
 #[derive(Debug, Default)]
@@ -56,12 +59,26 @@ impl WarmRegions {
 impl Engine {
     /// An engine with this policy, or an error that names the option that no host could honour.
     pub fn new(policy: Policy) -> Result<Self, Error> {
-        Self::on_host(policy, sys::host())
+        Self::on_host(policy, sys::host(), None)
     }
 
-    fn on_host(policy: Policy, host: HostCaps) -> Result<Self, Error> {
+    /// An engine whose memories the host makes. The creator goes with the engine's last memory.
+    pub fn with_creator(policy: Policy, creator: Box<dyn MemoryCreator>) -> Result<Self, Error> {
+        Self::on_host(policy, sys::host(), Some(creator))
+    }
+
+    fn on_host(
+        policy: Policy,
+        host: HostCaps,
+        creator: Option<Box<dyn MemoryCreator>>,
+    ) -> Result<Self, Error> {
         policy.check(&host)?;
-        Ok(Self(Ref::try_new(State { policy, host, warm: Mutex::default() })?))
+        Ok(Self(Ref::try_new(State { policy, host, warm: Mutex::default(), creator })?))
+    }
+
+    /// Who makes the memories, if the host does.
+    pub(crate) fn creator(&self) -> Option<&dyn MemoryCreator> {
+        self.0.creator.as_deref()
     }
 
     /// The options that the engine was made with.
@@ -100,15 +117,7 @@ impl Engine {
             Some(Bounds::Guarded) => BoundsPolicy::Guarded,
             Some(Bounds::Checked) => BoundsPolicy::Checked,
         };
-        let bounds = match (planner.can_guard(), wanted) {
-            (true, bounds) => bounds,
-            (false, BoundsPolicy::Guarded) if !self.0.host.can_guard => {
-                return Err(Error::Unsupported(
-                    "this host cannot guard memories: use memory_bounds AUTO or CHECKED",
-                ));
-            }
-            (false, _) => BoundsPolicy::Checked,
-        };
+        let bounds = self.possible(&planner, wanted)?;
         if bounds == BoundsPolicy::Guarded {
             let layout = planner.guarded()?;
             return self.region(&layout, needed).map_err(|os| self.refused(&layout, os));
@@ -134,6 +143,33 @@ impl Engine {
         }
         let layout = planner.heap_exact()?;
         self.region(&layout, needed).map_err(|os| self.refused(&layout, os))
+    }
+
+    /// The strategy that such a memory can have where `wanted` is asked for.
+    fn possible(&self, planner: &Planner<'_>, wanted: BoundsPolicy) -> Result<BoundsPolicy, Error> {
+        match (planner.can_guard(), wanted) {
+            (true, bounds) => Ok(bounds),
+            (false, BoundsPolicy::Guarded) if !self.0.host.can_guard => Err(Error::Unsupported(
+                "this host cannot guard memories: use memory_bounds AUTO or CHECKED",
+            )),
+            (false, _) => Ok(BoundsPolicy::Checked),
+        }
+    }
+
+    /// What is asked of the host's creator for a memory of type `ty` with `needed` bytes: the strategy,
+    /// the bytes to reserve from the base on, and those that fault behind. AUTO asks for no guards.
+    pub(crate) fn host_made(
+        &self,
+        ty: &MemoryType,
+        needed: usize,
+    ) -> Result<(Bounds, usize, usize), Error> {
+        let (policy, host) = (&self.0.policy, &self.0.host);
+        let planner = Planner { policy, host, ty, needed, moving: false };
+        if self.possible(&planner, policy.bounds)? != BoundsPolicy::Guarded {
+            return Ok((Bounds::Checked, 0, 0));
+        }
+        let layout = planner.guarded()?;
+        Ok((Bounds::Guarded, layout.reserved, layout.after))
     }
 
     /// The region, unless the layout does not exist, the system refuses it, or it would leave too
@@ -225,7 +261,7 @@ mod tests {
                 let real = sys::host();
                 let host = HostCaps { page_bytes: page_bytes.max(real.page_bytes), ..real };
                 let policy = Policy { bounds, ..Policy::default() };
-                let engine = Engine::on_host(policy, host).unwrap();
+                let engine = Engine::on_host(policy, host, None).unwrap();
                 let memory = Memory::new(&engine, i32_type(1, Some(4))).unwrap();
                 memory.store(65_535, 7u8).unwrap();
                 assert_eq!(memory.grow(Pages(3)), Ok(Pages(1)));

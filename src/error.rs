@@ -5,9 +5,11 @@
 
 #![forbid(unsafe_code)]
 
+use crate::creator::Breach;
 use crate::sys::{LikelyLimit, OsError, Purpose};
 use crate::types::TypeError;
 use crate::units::Pages;
+use core::fmt;
 use thiserror::Error;
 
 /// Every way in which an operation of this library can fail.
@@ -53,6 +55,91 @@ pub enum Error {
         length: u64,
         /// The size of the memory.
         memory_bytes: u64,
+    },
+    /// Bytes of a data segment that it does not have.
+    #[error(
+        "out of bounds memory access: {length} bytes at {offset} of a data segment of {segment_bytes} bytes{}",
+        if *segment_bytes == 0 { " (a dropped segment has none)" } else { "" }
+    )]
+    SegmentOutOfBounds {
+        /// Where they start in the segment.
+        offset: u64,
+        /// How many bytes.
+        length: u64,
+        /// The size of the segment.
+        segment_bytes: u64,
+    },
+    /// A copy between ranges that must not overlap.
+    #[error("{length} bytes at offset {source_offset} and at offset {destination} overlap")]
+    Overlap {
+        /// Where the copy goes.
+        destination: u64,
+        /// Where it comes from.
+        source_offset: u64,
+        /// How many bytes.
+        length: u64,
+    },
+    /// The bytes are lent to a callback, which goes on.
+    #[error(
+        "the bytes of this memory are lent to a callback (wasm_memory_with_data, wasm_memory_with_data_mut or a          host's grow_to) that has not returned"
+    )]
+    Borrowed,
+    /// A limit of the store says no.
+    #[error("{limit} of this store is {allowed}: {wanted} would pass it")]
+    LimitDenied {
+        /// The limit.
+        limit: Limit,
+        /// What there would be.
+        wanted: u64,
+        /// What there may be.
+        allowed: u64,
+    },
+    /// The limiter of the store says no.
+    #[error(
+        "the limiter of this store refused to let a memory of {current} bytes become {desired} bytes large"
+    )]
+    LimiterDenied {
+        /// The size now; 0 for a new memory.
+        current: u64,
+        /// The size asked for.
+        desired: u64,
+    },
+    /// Nobody can decide at once.
+    #[error(
+        "this store has an asynchronous limiter, which may answer later: use wasm_memory_new_async or \
+         wasm_memory_grow_async"
+    )]
+    AsyncRequired,
+    /// An asynchronous operation has no outcome yet.
+    #[error("the limiter has not answered yet")]
+    Pending,
+    /// A future without a memory to take.
+    #[error("this future has no memory to take: {0}")]
+    NothingToTake(&'static str),
+    /// A host-made memory does not keep its contract.
+    #[error("the host broke the contract of its memory: {0}")]
+    HostContract(Breach),
+    /// The host refuses a memory, or its growth.
+    #[error("the host's allocator refused {bytes} bytes to {purpose}, with the status {name}")]
+    HostRefused {
+        /// The status that its callback returned.
+        status: i32,
+        /// The name of that status.
+        name: &'static str,
+        /// What the bytes were for.
+        purpose: Purpose,
+        /// How many.
+        bytes: u64,
+    },
+    /// Growth past what the host can provide.
+    #[error(
+        "growing to {wanted} bytes passes the {maximum} bytes that the host can provide (its maximum_byte_size)"
+    )]
+    HostMaximumExceeded {
+        /// The size asked for.
+        wanted: u64,
+        /// The most that the host has.
+        maximum: u64,
     },
     /// Growth past the maximum of the type.
     #[error("growing {current} by {delta} passes the maximum of {maximum}")]
@@ -126,6 +213,27 @@ pub enum Error {
     Internal(&'static str),
 }
 
+/// A static limit of a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// Bytes of one memory.
+    MemoryBytes,
+    /// Bytes of all memories of the store.
+    TotalBytes,
+    /// Memories of the store.
+    Memories,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::MemoryBytes => "max_memory_bytes",
+            Self::TotalBytes => "max_total_bytes",
+            Self::Memories => "max_memories",
+        })
+    }
+}
+
 impl Error {
     /// What `errno` is to show: for everything that ran out of memory or address space, the system's
     /// answer, or what it would have been.
@@ -135,6 +243,7 @@ impl Error {
             Self::ReservationExceeded { .. }
             | Self::ReducedReservationExceeded { .. }
             | Self::Unaddressable { .. }
+            | Self::HostMaximumExceeded { .. }
             | Self::OutOfHeap(_) => Some(OsError::no_memory()),
             _ => None,
         }

@@ -20,19 +20,22 @@
 //! Data flows one way, and `tests/architecture.rs` keeps it so:
 //!
 //! ```text
-//! ffi -> memory -> engine -> region -> plan -> sys
-//!                                      types, units, error, alloc: for all
+//! ffi -> store -> memory -> engine -> region -> plan -> sys
+//!                              types, units, error, alloc, attachment, creator: for all
 //! ```
 //!
 //! | room | owns |
 //! |---|---|
 //! | `ffi` | the C ABI: handles, statuses, structs; no policy |
+//! | `store` | who has a say on growth: limits, limiters, futures; the host's data |
 //! | `memory` | what the specification calls a memory instance |
 //! | `engine` | the policy, the ladder of fallbacks, the warm regions |
 //! | `region` | a piece of address space, held and given back as a whole |
 //! | `plan` | address-space arithmetic, without touching any |
 //! | `types`, `units` | memory types and the units of the specification |
 //! | `error`, `alloc` | why things fail; objects whose allocation can fail |
+//! | `attachment` | what a host hangs on a memory or a store |
+//! | `creator` | what a host implements to provide the bytes of memories |
 //! | `sys` | the operating system |
 
 #![cfg_attr(
@@ -41,20 +44,25 @@
 )]
 
 mod alloc;
+mod attachment;
+mod creator;
 mod engine;
 mod error;
 mod ffi;
 mod memory;
 mod plan;
 mod region;
+mod store;
 mod sys;
 mod types;
 mod units;
 
+pub use creator::{Breach, LinearMemory, MemoryCreator};
 pub use engine::Engine;
-pub use error::Error;
-pub use memory::{Memory, Scalar, Stats, V128, View};
+pub use error::{Error, Limit};
+pub use memory::{DataSegment, Hexdump, Memory, Scalar, Stats, V128, View};
 pub use plan::{Bounds, BoundsPolicy, Policy};
+pub use store::{AsyncLimiter, Limiter, Limits, MemoryFuture, Request, Store, StoreMemory, Ticket};
 pub use sys::{HostCaps, LikelyLimit, OsError, Purpose};
 pub use types::{IndexType, MemoryType, TypeError};
 pub use units::{PageSize, Pages};

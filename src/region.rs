@@ -8,6 +8,7 @@ use crate::plan::{Bounds, Layout, Place};
 use crate::sys::{self, HostCaps, OsError};
 use crate::units::round_up;
 use core::alloc::Layout as HeapLayout;
+use core::ops::Range;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -176,6 +177,24 @@ impl Region {
         // SAFETY: the open range is the region's own, and the caller's exclusive reference shows
         // that its owner is done with it.
         unsafe { sys::zero(self.base, self.open) }
+    }
+
+    /// Makes the whole pages between two open offsets read as zero and gives them back to the system.
+    /// Says which part that was: nothing of it on the heap, or when the system refuses.
+    pub(crate) fn give_back(&mut self, from: usize, to: usize) -> Range<usize> {
+        debug_assert!(from <= to && to <= self.open);
+        let Origin::Mapping { .. } = self.origin else { return from..from };
+        let Some(start) = round_up(from, self.page_bytes) else { return from..from };
+        let end = to & !self.page_bytes.wrapping_sub(1);
+        let Some(bytes) = end.checked_sub(start).filter(|bytes| *bytes != 0) else {
+            return from..from;
+        };
+        // SAFETY: the pages are open, so they are the region's own; the caller's exclusive reference
+        // shows that nobody else uses them.
+        match unsafe { sys::zero(offset(self.base, start), bytes) } {
+            Ok(()) => start..end,
+            Err(_) => from..from,
+        }
     }
 
     /// Whether the region is less than the options ask for, on a host that has mappings.

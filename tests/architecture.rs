@@ -15,17 +15,20 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// What everyone may use.
-const COMMON: [&str; 4] = ["units", "types", "error", "alloc"];
+const COMMON: [&str; 6] = ["units", "types", "error", "alloc", "attachment", "creator"];
 
 /// Each room and what it may use besides the common ones. `units`, `types` and `error` are below
 /// all others; `error` carries what `sys` found out, so it knows its plain data.
-const ROOMS: [(&str, &[&str]); 10] = [
-    ("ffi", &["memory", "engine", "plan", "sys"]),
+const ROOMS: [(&str, &[&str]); 13] = [
+    ("ffi", &["store", "memory", "engine", "plan", "sys"]),
+    ("store", &["memory", "engine"]),
     ("memory", &["engine", "region", "plan", "sys"]),
     ("engine", &["region", "plan", "sys"]),
     ("region", &["plan", "sys"]),
     ("plan", &["sys"]),
     ("error", &["sys"]),
+    ("creator", &[]),
+    ("attachment", &[]),
     ("alloc", &[]),
     ("types", &[]),
     ("units", &[]),

@@ -9,7 +9,7 @@ use core::ffi::c_void;
 
 /// A buffer of the caller's: `(NULL, 0)` is an empty one.
 #[inline]
-fn buffer<T>(pointer: *const T, length: usize, name: &'static str) -> Result<(), Error> {
+pub(super) fn buffer<T>(pointer: *const T, length: usize, name: &'static str) -> Result<(), Error> {
     if pointer.is_null() && length != 0 { Err(Error::NullArgument(name)) } else { Ok(()) }
 }
 
@@ -17,7 +17,7 @@ fn buffer<T>(pointer: *const T, length: usize, name: &'static str) -> Result<(),
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `buffer`: untouched on failure; NULL only
 /// with length 0. `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn wasm_memory_read(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `bytes`:
 /// NULL only with length 0. `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -55,47 +55,6 @@ pub unsafe extern "C" fn wasm_memory_write(
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.write_from(offset, bytes.cast(), length) }
     })
-}
-
-/// Sets a range of bytes to one value.
-///
-/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`, `length`: in bytes.
-/// `value`: for each byte.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
-/// Ownership: none passes.
-/// Threads: one at a time.
-/// Invalidates: nothing.
-/// Specification: `memory.fill`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_fill(
-    memory: *mut wasm_memory_t,
-    offset: u64,
-    value: u8,
-    length: u64,
-) -> wasm_memory_status_t {
-    // SAFETY: passed on.
-    status(|| unsafe { memory_of(memory) }?.fill(offset, value, length))
-}
-
-/// Copies a range of bytes to another place of the same memory, as if through a buffer: the ranges
-/// may overlap.
-///
-/// Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
-/// `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
-/// Ownership: none passes.
-/// Threads: one at a time.
-/// Invalidates: nothing.
-/// Specification: `memory.copy`.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn wasm_memory_copy_within(
-    memory: *mut wasm_memory_t,
-    destination: u64,
-    source: u64,
-    length: u64,
-) -> wasm_memory_status_t {
-    // SAFETY: passed on.
-    status(|| unsafe { memory_of(memory) }?.copy_within(destination, source, length))
 }
 
 #[inline]
@@ -131,7 +90,7 @@ unsafe fn store<T: Scalar>(
 /// Loads an unsigned 8-bit integer. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -150,7 +109,7 @@ pub unsafe extern "C" fn wasm_memory_load_u8(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -168,7 +127,7 @@ pub unsafe extern "C" fn wasm_memory_store_u8(
 /// Loads an unsigned 16-bit integer. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -187,7 +146,7 @@ pub unsafe extern "C" fn wasm_memory_load_u16(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -205,7 +164,7 @@ pub unsafe extern "C" fn wasm_memory_store_u16(
 /// Loads an unsigned 32-bit integer. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -224,7 +183,7 @@ pub unsafe extern "C" fn wasm_memory_load_u32(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -242,7 +201,7 @@ pub unsafe extern "C" fn wasm_memory_store_u32(
 /// Loads an unsigned 64-bit integer. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -261,7 +220,7 @@ pub unsafe extern "C" fn wasm_memory_load_u64(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -279,7 +238,7 @@ pub unsafe extern "C" fn wasm_memory_store_u64(
 /// Loads a 32-bit floating-point number, bit for bit. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -298,7 +257,7 @@ pub unsafe extern "C" fn wasm_memory_load_f32(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -316,7 +275,7 @@ pub unsafe extern "C" fn wasm_memory_store_f32(
 /// Loads a 64-bit floating-point number, bit for bit. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -335,7 +294,7 @@ pub unsafe extern "C" fn wasm_memory_load_f64(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -353,7 +312,7 @@ pub unsafe extern "C" fn wasm_memory_store_f64(
 /// Loads the sixteen bytes of a v128, in memory order. They need no alignment.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: sixteen bytes, all 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -372,7 +331,7 @@ pub unsafe extern "C" fn wasm_memory_load_v128(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// sixteen bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.

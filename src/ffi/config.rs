@@ -1,7 +1,8 @@
-//! Configs, engines and stores.
+//! Configs and engines.
 
-use super::boundary::{required, silence_own_panics, value_or};
-use crate::alloc::{Ref, try_box};
+use super::boundary::{silence_own_panics, value_or};
+use crate::alloc::try_box;
+use crate::creator::MemoryCreator;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::plan::{BoundsPolicy, Policy};
@@ -24,10 +25,12 @@ pub const WASM_MEMORY_BOUNDS_CHECKED: wasm_memory_bounds_t = 2;
 pub struct wasm_config_t {
     bounds: wasm_memory_bounds_t,
     policy: Policy,
+    /// Who makes the memories, if the host does; or why that cannot be.
+    pub(super) allocator: Option<Result<Box<dyn MemoryCreator>, Error>>,
 }
 
 impl wasm_config_t {
-    fn policy(&self) -> Result<Policy, Error> {
+    fn parts(self) -> Result<(Policy, Option<Box<dyn MemoryCreator>>), Error> {
         let bounds = match self.bounds {
             WASM_MEMORY_BOUNDS_AUTO => BoundsPolicy::Auto,
             WASM_MEMORY_BOUNDS_GUARDED => BoundsPolicy::Guarded,
@@ -40,21 +43,14 @@ impl wasm_config_t {
                 });
             }
         };
-        Ok(Policy { bounds, ..self.policy })
+        Ok((Policy { bounds, ..self.policy }, self.allocator.transpose()?))
     }
 }
 
 /// What memories are made under: policy and warm regions, shared by all stores and threads.
 #[allow(non_camel_case_types, reason = "the C name")]
 #[cfg(not(wasm_h))]
-pub struct wasm_engine_t(Engine);
-
-/// What memories are made in: the owner of limits and user data.
-#[allow(non_camel_case_types, reason = "the C name")]
-#[cfg(not(wasm_h))]
-pub struct wasm_store_t {
-    pub(super) engine: Engine,
-}
+pub struct wasm_engine_t(pub(super) Engine);
 
 /// Makes a config with the defaults.
 ///
@@ -246,9 +242,16 @@ pub unsafe extern "C" fn wasm_config_memory_exportable_set(
     unsafe { set(config, |config| config.policy.exportable = enable) }
 }
 
-fn new_engine(policy: Policy) -> Result<*mut wasm_engine_t, Error> {
+fn new_engine(
+    policy: Policy,
+    allocator: Option<Box<dyn MemoryCreator>>,
+) -> Result<*mut wasm_engine_t, Error> {
     silence_own_panics();
-    Ok(Box::into_raw(try_box(wasm_engine_t(Engine::new(policy)?))?))
+    let engine = match allocator {
+        None => Engine::new(policy),
+        Some(allocator) => Engine::with_creator(policy, allocator),
+    };
+    Ok(Box::into_raw(try_box(wasm_engine_t(engine?))?))
 }
 
 /// Makes an engine with the default options.
@@ -262,7 +265,7 @@ fn new_engine(policy: Policy) -> Result<*mut wasm_engine_t, Error> {
 #[unsafe(no_mangle)]
 #[cfg(not(wasm_h))]
 pub extern "C" fn wasm_engine_new() -> *mut wasm_engine_t {
-    value_or(core::ptr::null_mut(), || new_engine(Policy::default()))
+    value_or(core::ptr::null_mut(), || new_engine(Policy::default(), None))
 }
 
 /// Makes an engine with the options of a config.
@@ -286,7 +289,8 @@ pub unsafe extern "C" fn wasm_engine_new_with_config(
         }
         // SAFETY: the contract of the ABI: a live config, made by try_box in wasm_config_new.
         let config = unsafe { Box::from_raw(config) };
-        new_engine(config.policy()?)
+        let (policy, allocator) = config.parts()?;
+        new_engine(policy, allocator)
     })
 }
 
@@ -305,41 +309,5 @@ pub unsafe extern "C" fn wasm_engine_delete(engine: *mut wasm_engine_t) {
     if !engine.is_null() {
         // SAFETY: the contract of the ABI: a live engine, made by try_box in new_engine.
         drop(unsafe { Box::from_raw(engine) });
-    }
-}
-
-/// Makes a store in an engine.
-///
-/// Parameters: `engine`: not consumed.
-/// Returns: the store; NULL for a NULL engine (`NULL_ARGUMENT`) or an exhausted heap
-/// (`OUT_OF_MEMORY`).
-/// Ownership: the store is the caller's, until `wasm_store_delete`.
-/// Threads: any.
-/// Invalidates: nothing.
-/// Specification: wasm.h.
-#[unsafe(no_mangle)]
-#[cfg(not(wasm_h))]
-pub unsafe extern "C" fn wasm_store_new(engine: *mut wasm_engine_t) -> *mut wasm_store_t {
-    value_or(core::ptr::null_mut(), || {
-        // SAFETY: the contract of the ABI.
-        let engine = unsafe { required(engine, "engine") }?.0.clone();
-        Ok(Ref::try_new(wasm_store_t { engine })?.into_raw())
-    })
-}
-
-/// Deletes a reference to a store. Memories made in it live on, until their last handle is deleted.
-///
-/// Parameters: `store`: may be NULL, which does nothing.
-/// Returns: nothing.
-/// Ownership: the store passes to the library.
-/// Threads: any, as long as no other call uses this pointer.
-/// Invalidates: the pointer.
-/// Specification: wasm.h.
-#[unsafe(no_mangle)]
-#[cfg(not(wasm_h))]
-pub unsafe extern "C" fn wasm_store_delete(store: *mut wasm_store_t) {
-    if !store.is_null() {
-        // SAFETY: the contract of the ABI: a live store, from into_raw in wasm_store_new.
-        drop(unsafe { Ref::from_raw(store) });
     }
 }

@@ -1,9 +1,10 @@
 //! The sentence that explains the last failure of a thread.
 
+use super::text::CutText;
 use crate::error::Error;
 use core::cell::Cell;
 use core::ffi::c_char;
-use core::fmt::{self, Write};
+use core::fmt::Write;
 
 thread_local! {
     // Plain data without a destructor: nothing runs when the thread ends, so that a thread may
@@ -13,26 +14,6 @@ thread_local! {
 
 pub(super) fn record(error: Error) {
     LAST.set(Some(error));
-}
-
-/// Counts all that is written and keeps the part that fits, with a NUL behind it.
-struct Cut {
-    buffer: *mut c_char,
-    capacity: usize,
-    written: usize,
-}
-
-impl Write for Cut {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        for byte in text.bytes() {
-            if self.written < self.capacity.saturating_sub(1) {
-                // SAFETY: the buffer has `capacity` bytes by the contract of the ABI.
-                unsafe { self.buffer.add(self.written).cast::<u8>().write(byte) };
-            }
-            self.written = self.written.saturating_add(1);
-        }
-        Ok(())
-    }
 }
 
 /// The sentence about this thread's last call that failed, or that returned NULL, 0 or false for a
@@ -50,14 +31,11 @@ impl Write for Cut {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_last_error(buffer: *mut c_char, capacity: usize) -> usize {
     let capacity = if buffer.is_null() { 0 } else { capacity };
-    let mut cut = Cut { buffer, capacity, written: 0 };
+    // SAFETY: the contract of the ABI: the buffer has `capacity` bytes.
+    let mut text = unsafe { CutText::new(buffer, capacity) };
     if let Some(error) = LAST.get() {
-        // Writing to Cut cannot fail.
-        let _ = write!(cut, "{error}");
+        // Writing to it cannot fail.
+        let _ = write!(text, "{error}");
     }
-    if let Some(last) = capacity.checked_sub(1) {
-        // SAFETY: the index is below the capacity.
-        unsafe { buffer.add(cut.written.min(last)).write(0) };
-    }
-    cut.written
+    text.finish()
 }

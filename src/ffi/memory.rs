@@ -1,17 +1,18 @@
 //! Memories: creation, handles, size, growth.
 
 use super::boundary::{Out, required, status, value_or};
-use super::config::wasm_store_t;
 use super::memorytype::wasm_memorytype_t;
 use super::status::wasm_memory_status_t;
+use super::store::wasm_store_t;
 use crate::alloc::Ref;
+use crate::attachment::Finalizer;
 use crate::error::Error;
 use crate::memory::{Memory, View};
+use crate::store::{Member, StoreMemory};
 use crate::units::Pages;
 use core::ffi::c_void;
-use core::mem::{align_of, offset_of, size_of};
+use core::mem::{ManuallyDrop, align_of, offset_of, size_of};
 use core::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A number of pages, as wasm.h has it.
 #[allow(non_camel_case_types, reason = "the C name")]
@@ -45,76 +46,58 @@ const _: () = {
 #[allow(non_camel_case_types, reason = "the C name")]
 #[cfg(not(wasm_h))]
 pub struct wasm_memory_t {
-    object: Ref<Object>,
-    /// Keeps the store's data and limits working for as long as a handle that was made in it.
-    _store: Ref<wasm_store_t>,
+    // What a handle points to is a `Member`.
+    _opaque: [u8; 0],
 }
 
-/// A memory and what its host attached to it.
-struct Object {
-    memory: Memory,
-    host_info: Mutex<HostInfo>,
-}
-
-struct HostInfo {
-    info: *mut c_void,
-    finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
-}
-
-impl HostInfo {
-    const NONE: Self = Self { info: ptr::null_mut(), finalizer: None };
-
-    /// Calls the finalizer, if there is one.
-    fn finalize(self) {
-        if let Some(finalizer) = self.finalizer {
-            // SAFETY: the contract of the ABI: it takes the info that it was set with.
-            unsafe { finalizer(self.info) };
-        }
-    }
-}
-
-impl Object {
-    fn host_info(&self) -> MutexGuard<'_, HostInfo> {
-        self.host_info.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Object {
-    fn drop(&mut self) {
-        let last = self.host_info.get_mut().unwrap_or_else(PoisonError::into_inner);
-        core::mem::replace(last, HostInfo::NONE).finalize();
-    }
-}
-
-impl wasm_memory_t {
-    #[inline]
-    pub(super) fn memory(&self) -> &Memory {
-        &self.object.memory
-    }
+/// The memory behind a handle, with its store.
+#[inline]
+pub(super) unsafe fn member_of<'a>(handle: *const wasm_memory_t) -> Result<&'a Member, Error> {
+    // SAFETY: the contract of the ABI: NULL or a live handle, which came from `into_handle`.
+    unsafe { required(handle.cast::<Member>(), "memory") }
 }
 
 /// The memory behind a handle.
 #[inline]
 pub(super) unsafe fn memory_of<'a>(handle: *const wasm_memory_t) -> Result<&'a Memory, Error> {
     // SAFETY: passed on.
-    Ok(unsafe { required(handle, "memory") }?.memory())
+    Ok(unsafe { member_of(handle) }?.memory())
+}
+
+/// A reference of our own, for calls in which the host may delete the handle.
+pub(super) unsafe fn kept(handle: *const wasm_memory_t) -> Result<StoreMemory, Error> {
+    // SAFETY: passed on.
+    unsafe { member_of(handle) }?;
+    // SAFETY: a live handle, from into_raw; ManuallyDrop leaves that reference alone.
+    let handle = unsafe { ManuallyDrop::new(Ref::<Member>::from_raw(handle.cast_mut().cast())) };
+    Ok(StoreMemory(Ref::clone(&handle)))
+}
+
+/// Gives a reference to C.
+pub(super) fn into_handle(memory: StoreMemory) -> *mut wasm_memory_t {
+    memory.0.into_raw().cast()
 }
 
 unsafe fn new_memory(
     store: *mut wasm_store_t,
     ty: *const wasm_memorytype_t,
 ) -> Result<*mut wasm_memory_t, Error> {
+    // A reference of our own: a callback may delete the store.
     // SAFETY: the contract of the ABI.
-    let engine = &unsafe { required(store, "store") }?.engine;
+    let store = unsafe { required(store, "store") }?.0.clone();
     // SAFETY: the contract of the ABI.
     let ty = unsafe { required(ty, "type") }?.ty;
-    let memory = Memory::new(engine, ty)?;
-    let object = Ref::try_new(Object { memory, host_info: Mutex::new(HostInfo::NONE) })?;
-    // SAFETY: a store pointer is a reference given away by into_raw; ManuallyDrop leaves that
-    // one alone, and the handle gets its own.
-    let store = unsafe { core::mem::ManuallyDrop::new(Ref::from_raw(store)) };
-    let handle = wasm_memory_t { object, _store: Ref::clone(&store) };
-    Ok(Ref::try_new(handle)?.into_raw())
+    Ok(into_handle(store.new_memory(ty)?))
+}
+
+unsafe fn grow(memory: *mut wasm_memory_t, delta: u64) -> Result<Pages, Error> {
+    // SAFETY: passed on.
+    let member = unsafe { member_of(memory) }?;
+    if member.growth_calls_host() {
+        // SAFETY: passed on.
+        return unsafe { kept(memory) }?.grow(Pages(delta));
+    }
+    member.grow(Pages(delta))
 }
 
 /// Makes a memory of zeros with the minimum size of its type.
@@ -139,9 +122,12 @@ pub unsafe extern "C" fn wasm_memory_new(
 ///
 /// Parameters: `store`, `type`: not consumed; the type may be deleted after the call. `out`: the
 /// memory, NULL on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_MEMORY` (errno is the system's; the sentence names the
-/// likely limit and the option that helps), `UNSUPPORTED` (GUARDED on a host that cannot guard; a
-/// shared type, which this version does not make).
+/// Returns: `OK`, `NULL_ARGUMENT`, `LIMIT_DENIED` (a limit of the store, or its limiter),
+/// `ASYNC_REQUIRED` (the store has an asynchronous limiter), `OUT_OF_MEMORY` (errno is the system's; the
+/// sentence names the likely limit and the option that helps), `UNSUPPORTED` (GUARDED on a host that
+/// cannot guard; a shared type, which this version does not make), `HOST_CONTRACT` (the engine's allocator
+/// made something that is no memory) or the status with which that allocator refused. A limiter that the
+/// store has hears of every failure but `NULL_ARGUMENT`.
 /// Ownership: the handle is the caller's, until `wasm_memory_delete`.
 /// Threads: any.
 /// Invalidates: nothing.
@@ -173,8 +159,8 @@ pub unsafe extern "C" fn wasm_memory_try_new(
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_memory_delete(memory: *mut wasm_memory_t) {
     if !memory.is_null() {
-        // SAFETY: the contract of the ABI: a live handle, from into_raw.
-        drop(unsafe { Ref::from_raw(memory) });
+        // SAFETY: the contract of the ABI: a live handle, from into_handle.
+        drop(unsafe { Ref::<Member>::from_raw(memory.cast()) });
     }
 }
 
@@ -191,11 +177,8 @@ pub unsafe extern "C" fn wasm_memory_delete(memory: *mut wasm_memory_t) {
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_memory_copy(memory: *const wasm_memory_t) -> *mut wasm_memory_t {
     value_or(ptr::null_mut(), || {
-        // SAFETY: the contract of the ABI.
-        unsafe { required(memory, "memory") }?;
-        // SAFETY: a live handle, from into_raw; ManuallyDrop leaves that reference alone.
-        let handle = unsafe { core::mem::ManuallyDrop::new(Ref::from_raw(memory.cast_mut())) };
-        Ok(Ref::clone(&handle).into_raw())
+        // SAFETY: passed on.
+        Ok(into_handle(unsafe { kept(memory) }?))
     })
 }
 
@@ -215,10 +198,10 @@ pub unsafe extern "C" fn wasm_memory_same(
 ) -> bool {
     value_or(false, || {
         // SAFETY: the contract of the ABI.
-        let left = unsafe { required(left, "left") }?;
+        let left = unsafe { required(left.cast::<Member>(), "left") }?;
         // SAFETY: the contract of the ABI.
-        let right = unsafe { required(right, "right") }?;
-        Ok(left.object.same(&right.object))
+        let right = unsafe { required(right.cast::<Member>(), "right") }?;
+        Ok(left.same(right))
     })
 }
 
@@ -234,17 +217,21 @@ pub unsafe extern "C" fn wasm_memory_same(
 #[unsafe(no_mangle)]
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_memory_get_host_info(memory: *const wasm_memory_t) -> *mut c_void {
-    // SAFETY: the contract of the ABI.
-    value_or(ptr::null_mut(), || Ok(unsafe { required(memory, "memory") }?.object.host_info().info))
+    // SAFETY: passed on.
+    value_or(ptr::null_mut(), || Ok(unsafe { memory_of(memory) }?.host_info().get()))
 }
 
-unsafe fn set_host_info(memory: *mut wasm_memory_t, new: HostInfo) {
+unsafe fn set_host_info(
+    memory: *mut wasm_memory_t,
+    info: *mut c_void,
+    finalizer: Option<Finalizer>,
+) {
     value_or((), || {
-        // SAFETY: the contract of the ABI.
-        let object = &unsafe { required(memory, "memory") }?.object;
-        // The finalizer of the old info runs after the lock is released: it may call back.
-        let old = core::mem::replace(&mut *object.host_info(), new);
-        old.finalize();
+        // A reference of our own: the finalizer of the old info may delete the handle.
+        // SAFETY: passed on.
+        let memory = unsafe { kept(memory) }?;
+        // SAFETY: the contract of the ABI: the finalizer takes the info that it was set with.
+        unsafe { memory.host_info().set(info, finalizer) };
         Ok(())
     });
 }
@@ -262,7 +249,7 @@ unsafe fn set_host_info(memory: *mut wasm_memory_t, new: HostInfo) {
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_memory_set_host_info(memory: *mut wasm_memory_t, info: *mut c_void) {
     // SAFETY: passed on.
-    unsafe { set_host_info(memory, HostInfo { info, finalizer: None }) }
+    unsafe { set_host_info(memory, info, None) }
 }
 
 /// Attaches a pointer of the host's to the memory, and what is to be called with it: when other
@@ -283,7 +270,7 @@ pub unsafe extern "C" fn wasm_memory_set_host_info_with_finalizer(
     finalizer: Option<unsafe extern "C" fn(*mut c_void)>,
 ) {
     // SAFETY: passed on.
-    unsafe { set_host_info(memory, HostInfo { info, finalizer }) }
+    unsafe { set_host_info(memory, info, finalizer) }
 }
 
 /// The type of the memory as it is now: the declared one with the current size as minimum.
@@ -369,7 +356,7 @@ pub unsafe extern "C" fn wasm_memory_grow(
 ) -> bool {
     value_or(false, || {
         // SAFETY: passed on.
-        unsafe { memory_of(memory) }?.grow(Pages(u64::from(delta)))?;
+        unsafe { grow(memory, u64::from(delta)) }?;
         Ok(true)
     })
 }
@@ -378,9 +365,12 @@ pub unsafe extern "C" fn wasm_memory_grow(
 ///
 /// Parameters: `memory`: not consumed. `delta_pages`: in pages; 0 succeeds and reports the size.
 /// `out_previous_pages`: the size before, 0 on failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `MAXIMUM_EXCEEDED`, `OUT_OF_MEMORY` (a reservation that is too
-/// small, or the system; errno is the system's, and the sentence names the option that helps). On
-/// failure nothing has changed.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (the bytes are lent to a callback), `MAXIMUM_EXCEEDED`,
+/// `LIMIT_DENIED` (a limit of the store, or its limiter), `ASYNC_REQUIRED` (the store has an asynchronous
+/// limiter), `OUT_OF_MEMORY` (a reservation that is too small, or the system; errno is the system's, and
+/// the sentence names the option that helps), `HOST_CONTRACT` (a host-made memory broke its contract) or
+/// the status with which its host refused. They are looked for in this order, and growth by 0 looks for
+/// none. On failure nothing has changed. A limiter that the store has hears of it.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: the base, if `wasm_memory_may_move`.
@@ -395,7 +385,7 @@ pub unsafe extern "C" fn wasm_memory_try_grow(
         // SAFETY: the contract of the ABI.
         let out = unsafe { Out::optional(out_previous_pages, 0) };
         // SAFETY: passed on.
-        let previous = unsafe { memory_of(memory) }?.grow(Pages(delta_pages))?;
+        let previous = unsafe { grow(memory, delta_pages) }?;
         out.set(previous.0);
         Ok(())
     })

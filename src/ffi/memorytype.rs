@@ -45,13 +45,17 @@ pub struct wasm_memorytype_vec_t {
 }
 
 impl wasm_memorytype_t {
-    pub(super) fn new_raw(ty: MemoryType) -> Result<*mut Self, Error> {
+    pub(super) fn new(ty: MemoryType) -> Self {
         let saturate = |pages: Pages| u32::try_from(pages.0).unwrap_or(u32::MAX);
         let limits = wasm_limits_t {
             min: saturate(ty.minimum()),
             max: ty.maximum().map_or(NO_MAXIMUM, saturate),
         };
-        Ok(Box::into_raw(try_box(Self { ty, limits })?))
+        Self { ty, limits }
+    }
+
+    pub(super) fn new_raw(ty: MemoryType) -> Result<*mut Self, Error> {
+        Ok(Box::into_raw(try_box(Self::new(ty))?))
     }
 }
 

@@ -16,13 +16,19 @@
 )]
 
 mod boundary;
-mod last_error;
 mod sized;
+mod text;
 
 // The sections of the header, in its order.
 mod status;
 mod config;
 mod memorytype;
+mod allocator;
+mod store;
 mod memory;
+mod future;
 mod access;
+mod bulk;
+mod direct;
 mod report;
+mod last_error;

@@ -1,9 +1,9 @@
 //! Reports: the version and the stats.
 
-use super::boundary::{required, status};
+use super::boundary::status;
 use super::config::{WASM_MEMORY_BOUNDS_CHECKED, WASM_MEMORY_BOUNDS_GUARDED, wasm_memory_bounds_t};
-use super::memory::wasm_memory_t;
-use super::sized::{Filled, fields, fill, struct_size};
+use super::memory::{memory_of, wasm_memory_t};
+use super::sized::{Extensible, fields, fill, struct_size};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
 use crate::plan::Bounds;
@@ -64,7 +64,7 @@ pub struct wasm_memory_stats_t {
 }
 
 // SAFETY: repr(C), starts with its size, the fields after it listed.
-unsafe impl Filled for wasm_memory_stats_t {
+unsafe impl Extensible for wasm_memory_stats_t {
     const FIELDS: &'static [(usize, usize)] = fields!(wasm_memory_stats_t {
         byte_length: u64,
         reserved_bytes: u64,
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn wasm_memory_stats(
         // SAFETY: the caller's structure has `size` bytes; all zeros are a value of the type.
         unsafe { fill(out, size, &core::mem::zeroed()) };
         // SAFETY: the contract of the ABI.
-        let memory = unsafe { required(memory, "memory") }?.memory();
+        let memory = unsafe { memory_of(memory) }?;
         let stats = memory.stats();
         let resident_end =
             offset_of!(wasm_memory_stats_t, resident_bytes).wrapping_add(size_of::<u64>());

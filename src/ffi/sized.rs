@@ -2,18 +2,19 @@
 
 use crate::error::Error;
 
-/// A structure that the library fills for a caller who may know fewer or more fields of it.
+/// A structure that the library fills for a caller, or reads from one, who may know fewer or more fields
+/// of it.
 ///
 /// # Safety
 /// The type is `repr(C)` and starts with `struct_size: usize`; `FIELDS` has where each field after
 /// that starts and ends, in bytes.
-pub(super) unsafe trait Filled: Copy {
+pub(super) unsafe trait Extensible: Copy {
     /// Where each field starts and ends, `struct_size` excepted.
     const FIELDS: &'static [(usize, usize)];
 }
 
 /// How many bytes of the structure its owner has.
-pub(super) unsafe fn struct_size<T: Filled>(place: *const T) -> Result<usize, Error> {
+pub(super) unsafe fn struct_size<T: Extensible>(place: *const T) -> Result<usize, Error> {
     // SAFETY: the contract of the ABI: the pointer is not NULL here, and every such structure
     // starts with its size.
     let size = unsafe { place.cast::<usize>().read() };
@@ -29,13 +30,25 @@ pub(super) unsafe fn struct_size<T: Filled>(place: *const T) -> Result<usize, Er
 
 /// Writes the fields that fit into `size` bytes, each whole or not at all, but the size itself and
 /// what lies between fields.
-pub(super) unsafe fn fill<T: Filled>(place: *mut T, size: usize, value: &T) {
+pub(super) unsafe fn fill<T: Extensible>(place: *mut T, size: usize, value: &T) {
     let (from, to) = ((&raw const *value).cast::<u8>(), place.cast::<u8>());
     for &(start, end) in T::FIELDS.iter().filter(|(_, end)| *end <= size) {
         // SAFETY: the owner has `size` bytes at `place`, by the contract of the ABI, and the field
         // lies within both those and T.
         unsafe { to.add(start).copy_from_nonoverlapping(from.add(start), end.wrapping_sub(start)) };
     }
+}
+
+/// Reads the fields that lie whole within `size` bytes; the others keep what `defaults` says.
+pub(super) unsafe fn read<T: Extensible>(place: *const T, size: usize, defaults: T) -> T {
+    let mut value = defaults;
+    let (from, to) = (place.cast::<u8>(), (&raw mut value).cast::<u8>());
+    for &(start, end) in T::FIELDS.iter().filter(|(_, end)| *end <= size) {
+        // SAFETY: the owner has `size` bytes at `place`, by the contract of the ABI, and the field
+        // lies within both those and T. What C put there is a value of the field's type.
+        unsafe { to.add(start).copy_from_nonoverlapping(from.add(start), end.wrapping_sub(start)) };
+    }
+    value
 }
 
 /// Where each named field of a structure starts and ends.
@@ -63,7 +76,7 @@ mod tests {
     }
 
     // SAFETY: repr(C), starts with its size, the fields after it listed.
-    unsafe impl Filled for Example {
+    unsafe impl Extensible for Example {
         const FIELDS: &'static [(usize, usize)] =
             fields!(Example { first: u64, small: bool, last: u64 });
     }
@@ -79,6 +92,9 @@ mod tests {
             assert_eq!(place.first, if size >= Example::FIELDS[0].1 { 1 } else { 77 });
             assert_eq!(place.small, size >= Example::FIELDS[1].1);
             assert_eq!(place.last, if size >= Example::FIELDS[2].1 { 3 } else { 77 });
+            // SAFETY: the structure is whole; `read` reads at most its own size.
+            let back = unsafe { read(&raw const value, size, place) };
+            assert_eq!((back.first, back.small, back.last), (place.first, place.small, place.last));
         }
     }
 }

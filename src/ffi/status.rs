@@ -1,6 +1,8 @@
 //! Status codes: their numbers, names and messages.
 
+use crate::creator::Breach;
 use crate::error::Error;
+use crate::sys::Purpose;
 use core::ffi::{CStr, c_char};
 
 /// What a function that can fail returns: `WASM_MEMORY_OK` (0), or the reason, a positive number.
@@ -121,17 +123,40 @@ fn text(status: wasm_memory_status_t) -> Option<(&'static CStr, &'static CStr)> 
 pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
     match error {
         Error::NullArgument(_) => WASM_MEMORY_NULL_ARGUMENT,
-        Error::InvalidArgument { .. } | Error::TooLarge { .. } => WASM_MEMORY_INVALID_ARGUMENT,
+        Error::InvalidArgument { .. } | Error::TooLarge { .. } | Error::NothingToTake(_) => {
+            WASM_MEMORY_INVALID_ARGUMENT
+        }
         Error::InvalidType(_) => WASM_MEMORY_INVALID_TYPE,
-        Error::OutOfBounds { .. } => WASM_MEMORY_OUT_OF_BOUNDS,
+        Error::OutOfBounds { .. } | Error::SegmentOutOfBounds { .. } => WASM_MEMORY_OUT_OF_BOUNDS,
         Error::MaximumExceeded { .. } => WASM_MEMORY_MAXIMUM_EXCEEDED,
+        Error::LimitDenied { .. } | Error::LimiterDenied { .. } => WASM_MEMORY_LIMIT_DENIED,
         Error::ReservationExceeded { .. }
         | Error::ReducedReservationExceeded { .. }
         | Error::OutOfMemory { .. }
         | Error::Unaddressable { .. }
+        | Error::HostMaximumExceeded { .. }
         | Error::OutOfHeap(_) => WASM_MEMORY_OUT_OF_MEMORY,
+        Error::Overlap { .. } => WASM_MEMORY_OVERLAP,
+        Error::Borrowed => WASM_MEMORY_BORROWED,
+        Error::AsyncRequired => WASM_MEMORY_ASYNC_REQUIRED,
+        Error::Pending => WASM_MEMORY_PENDING,
+        Error::HostContract(_) => WASM_MEMORY_HOST_CONTRACT,
+        Error::HostRefused { status, .. } => *status,
         Error::Unsupported(_) => WASM_MEMORY_UNSUPPORTED,
         Error::Internal(_) => WASM_MEMORY_INTERNAL,
+    }
+}
+
+/// The error for a status with which a callback of the host's refused `bytes`.
+pub(super) fn refusal(
+    status: wasm_memory_status_t,
+    callback: &'static str,
+    purpose: Purpose,
+    bytes: usize,
+) -> Error {
+    match text(status).map(|(name, _)| name.to_str()) {
+        Some(Ok(name)) => Error::HostRefused { status, name, purpose, bytes: bytes as u64 },
+        _ => Error::HostContract(Breach::UnknownStatus { callback, status }),
     }
 }
 

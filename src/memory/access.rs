@@ -91,7 +91,7 @@ impl Memory {
     /// The one bounds check: where `length` bytes at `offset` start in this process, when all of
     /// them lie in the memory.
     #[inline]
-    fn range(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
+    pub(super) fn range(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
         let memory_bytes = self.byte_length() as u64;
         // memory_bytes - offset cannot wrap, because the first comparison is true by then; and
         // offset fits usize, because it is at most the length of a memory that exists.
@@ -103,13 +103,27 @@ impl Memory {
         }
     }
 
+    /// Where the bytes start that are to be read.
+    #[inline]
+    pub(super) fn readable(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
+        self.borrow.check_readable()?;
+        self.range(offset, length)
+    }
+
+    /// Where the bytes start that are to be written.
+    #[inline]
+    pub(super) fn writable(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
+        self.borrow.check_writable()?;
+        self.range(offset, length)
+    }
+
     /// Copies `length` bytes at `offset` to `to`.
     ///
     /// # Safety
     /// `to` is valid for writes of `length` bytes.
     #[inline]
     pub unsafe fn read_to(&self, offset: u64, to: *mut u8, length: usize) -> Result<(), Error> {
-        let from = self.range(offset, length as u64)?;
+        let from = self.readable(offset, length as u64)?;
         // SAFETY: `range` found all bytes in the memory, so they are open; the caller vouches for
         // `to`. It may point into a memory, so the ranges may overlap.
         unsafe { copy(from, to, length) };
@@ -127,7 +141,7 @@ impl Memory {
         from: *const u8,
         length: usize,
     ) -> Result<(), Error> {
-        let to = self.range(offset, length as u64)?;
+        let to = self.writable(offset, length as u64)?;
         // SAFETY: as in read_to.
         unsafe { copy(from, to, length) };
         Ok(())
@@ -145,35 +159,10 @@ impl Memory {
         unsafe { self.write_from(offset, bytes.as_ptr(), bytes.len()) }
     }
 
-    /// `memory.fill`: sets `length` bytes at `offset` to `value`.
-    #[inline]
-    pub fn fill(&self, offset: u64, value: u8, length: u64) -> Result<(), Error> {
-        let start = self.range(offset, length)?;
-        // SAFETY: `range` found all bytes in the memory, so the length fits usize.
-        #[allow(clippy::cast_possible_truncation, reason = "length <= a usize")]
-        unsafe {
-            start.write_bytes(value, length as usize);
-        }
-        Ok(())
-    }
-
-    /// `memory.copy` within one memory: as if through a buffer, so the ranges may overlap.
-    #[inline]
-    pub fn copy_within(&self, destination: u64, source: u64, length: u64) -> Result<(), Error> {
-        let from = self.range(source, length)?;
-        let to = self.range(destination, length)?;
-        // SAFETY: `range` found both ranges in the memory, so the length fits usize.
-        #[allow(clippy::cast_possible_truncation, reason = "length <= a usize")]
-        unsafe {
-            to.copy_from(from, length as usize);
-        }
-        Ok(())
-    }
-
     /// A load instruction: the number at `offset`, which needs no alignment.
     #[inline]
     pub fn load<T: Scalar>(&self, offset: u64) -> Result<T, Error> {
-        let from = self.range(offset, size_of::<T>() as u64)?;
+        let from = self.readable(offset, size_of::<T>() as u64)?;
         // SAFETY: `range` found the bytes in the memory; LittleEndian has
         // T::Bytes be as many, of any value.
         Ok(T::from_le(unsafe { from.cast::<T::Bytes>().read_unaligned() }))
@@ -182,7 +171,7 @@ impl Memory {
     /// A store instruction: `value` to `offset`, which needs no alignment.
     #[inline]
     pub fn store<T: Scalar>(&self, offset: u64, value: T) -> Result<(), Error> {
-        let to = self.range(offset, size_of::<T>() as u64)?;
+        let to = self.writable(offset, size_of::<T>() as u64)?;
         // SAFETY: `range` found the bytes in the memory.
         unsafe { to.cast::<T::Bytes>().write_unaligned(value.to_le()) };
         Ok(())

@@ -1,48 +1,85 @@
 //! `memory.grow`.
 
+use super::host::{Backing, HostMade};
 use super::{Counters, Memory, host_length};
+use crate::creator::Breach;
 use crate::error::Error;
 use crate::region::Region;
 use crate::sys::Purpose;
 use crate::units::Pages;
 use core::sync::atomic::Ordering;
 
+/// A growth that the type allows: more than nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Growth {
+    /// The size that it starts from.
+    pub(crate) current: Pages,
+    /// The size that it leads to.
+    pub(crate) wanted: Pages,
+}
+
 impl Memory {
     /// Grows by `delta` pages of zeros and returns the size before; a failure changes nothing.
     ///
-    /// Order: growth by 0 succeeds at once; then the maximum of the type; then the system. The
-    /// base stays, unless the engine's policy lets it move and the reservation does not suffice.
+    /// Order: growth by 0 succeeds at once; then a borrow of the bytes; then the maximum of the type;
+    /// then the system. The base stays, unless the engine's policy lets it move and the reservation
+    /// does not suffice. No limits of a store are asked: see [`crate::StoreMemory::grow`].
     #[inline]
     pub fn grow(&self, delta: Pages) -> Result<Pages, Error> {
-        let current = self.pages();
-        if delta == Pages(0) {
-            return Ok(current);
-        }
-        let maximum = self.ty.growth_limit();
-        let Some(wanted) = current.checked_add(delta).filter(|wanted| *wanted <= maximum) else {
-            Counters::add_one(&self.counters.grow_failures);
-            return Err(Error::MaximumExceeded { current, delta, maximum });
+        let grown = match self.plan_growth(delta) {
+            Ok(None) => return Ok(self.pages()),
+            Ok(Some(growth)) => self.perform_growth(growth),
+            Err(error) => Err(error),
         };
-        match self.make_room(wanted) {
-            Ok(length) => {
-                // Release: who sees the length sees the pages behind it open.
-                self.view.byte_length.store(length, Ordering::Release);
-                Counters::add_one(&self.counters.grow_count);
-                Ok(current)
-            }
-            Err(error) => {
-                Counters::add_one(&self.counters.grow_failures);
-                Err(error)
-            }
+        if grown.is_err() {
+            self.count_failed_growth();
         }
+        grown
+    }
+
+    /// What growing by `delta` pages would be; `None` for 0 pages.
+    #[inline]
+    pub(crate) fn plan_growth(&self, delta: Pages) -> Result<Option<Growth>, Error> {
+        if delta == Pages(0) {
+            return Ok(None);
+        }
+        self.borrow.check_writable()?;
+        let current = self.pages();
+        let maximum = self.ty.growth_limit();
+        match current.checked_add(delta).filter(|wanted| *wanted <= maximum) {
+            Some(wanted) => Ok(Some(Growth { current, wanted })),
+            None => Err(Error::MaximumExceeded { current, delta, maximum }),
+        }
+    }
+
+    /// Does what was planned, if the memory still has the size that it starts from. Returns that size.
+    #[inline]
+    pub(crate) fn perform_growth(&self, growth: Growth) -> Result<Pages, Error> {
+        debug_assert!(self.pages() == growth.current);
+        let length = self.make_room(growth.wanted)?;
+        // Release: who sees the length sees the pages behind it open.
+        self.view.byte_length.store(length, Ordering::Release);
+        Counters::add_one(&self.counters.grow_count);
+        Ok(growth.current)
+    }
+
+    /// For the stats: a growth has failed.
+    pub(crate) fn count_failed_growth(&self) {
+        Counters::add_one(&self.counters.grow_failures);
     }
 
     /// Opens the bytes that `wanted` pages take, and says how many they are.
     fn make_room(&self, wanted: Pages) -> Result<usize, Error> {
         let length = host_length(&self.engine, &self.ty, wanted)?;
-        // SAFETY: growth has exclusive access: the memory is not Sync, and the C ABI asks it of
-        // its callers. No reference made by `region` is alive here.
-        let slot = unsafe { &mut *self.region.get() };
+        let slot = match &self.backing {
+            // SAFETY: growth has exclusive access: the memory is not Sync, and the C ABI asks it of
+            // its callers. No other reference to the region is alive here.
+            Backing::Ours(region) => unsafe { &mut *region.get() },
+            Backing::Host(made) => {
+                self.grow_host(made, length)?;
+                return Ok(length);
+            }
+        };
         let Some(region) = slot else {
             return Err(Error::Internal("a live memory has no region"));
         };
@@ -50,6 +87,21 @@ impl Memory {
             self.open_more(region, length)?;
         }
         Ok(length)
+    }
+
+    /// Has the host grow its memory, during which nobody else has the bytes.
+    #[cold]
+    fn grow_host(&self, made: &HostMade, length: usize) -> Result<(), Error> {
+        let _writing = self.borrow.write()?;
+        made.grow_to(length)?;
+        let (from, to) = (self.base(), made.base()?);
+        // Should the host have moved the bytes without leave, then the old place is probably gone.
+        self.view.base.store(to, Ordering::Release);
+        if from != to && !self.engine.policy().may_move {
+            let (from, to) = (from.addr(), to.addr());
+            return Err(Error::HostContract(Breach::Moved { from, to }));
+        }
+        made.check(length)
     }
 
     #[cold]

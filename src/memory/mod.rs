@@ -7,10 +7,19 @@
 //! through Rust references, because generated code has pointers to them too.
 
 mod access;
+mod borrow;
+mod bulk;
 mod grow;
+mod hexdump;
+mod host;
+mod segment;
 
 pub use access::{Scalar, V128};
+pub(crate) use grow::Growth;
+pub use hexdump::Hexdump;
+pub use segment::DataSegment;
 
+use crate::attachment::Attachment;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::plan::Bounds;
@@ -18,10 +27,12 @@ use crate::region::Region;
 use crate::sys;
 use crate::types::MemoryType;
 use crate::units::Pages;
+use borrow::Borrow;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use host::{Backing, HostMade};
 
 /// Base and length of a memory, laid out for generated code: base at offset 0, length at
 /// `size_of::<usize>()`. The address of a memory's view is that of the memory itself.
@@ -32,6 +43,14 @@ pub struct View {
     byte_length: AtomicUsize,
 }
 
+impl View {
+    /// The length in bytes.
+    #[inline]
+    pub(crate) fn byte_length(&self) -> usize {
+        self.byte_length.load(Ordering::Acquire)
+    }
+}
+
 /// A linear memory.
 ///
 /// Its methods take `&self`, like those of a cell: a guest may change it at any time. It is not
@@ -39,12 +58,15 @@ pub struct View {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Memory {
-    // First, so that `data` and the bounds checks touch one cache line.
+    // First, so that `data` and the checks of each access touch one cache line.
     view: View,
+    borrow: Borrow,
     ty: MemoryType,
-    /// Growth and deletion change it; everything else goes by the view.
-    region: UnsafeCell<Option<Region>>,
     counters: Counters,
+    /// What the host attached to the memory, whichever handle it used.
+    host_info: Attachment,
+    backing: Backing,
+    // The last: with it, the host's creator may go.
     engine: Engine,
     /// Not `Sync`: see above.
     one_thread: PhantomData<core::cell::Cell<()>>,
@@ -102,18 +124,31 @@ impl Memory {
             ));
         }
         let length = host_length(engine, &ty, ty.minimum())?;
-        let region = engine.acquire(&ty, length, None)?;
+        let (base, backing) = match engine.creator() {
+            None => {
+                let region = engine.acquire(&ty, length, None)?;
+                (region.base().as_ptr(), Backing::Ours(UnsafeCell::new(Some(region))))
+            }
+            Some(creator) => {
+                let made = HostMade::new(engine, creator, &ty, length)?;
+                (made.base()?, Backing::Host(made))
+            }
+        };
         Ok(Self {
-            view: View {
-                base: AtomicPtr::new(region.base().as_ptr()),
-                byte_length: AtomicUsize::new(length),
-            },
+            view: View { base: AtomicPtr::new(base), byte_length: AtomicUsize::new(length) },
+            borrow: Borrow::default(),
             ty,
-            region: UnsafeCell::new(Some(region)),
             counters: Counters::default(),
+            host_info: Attachment::default(),
+            backing,
             engine: engine.clone(),
             one_thread: PhantomData,
         })
+    }
+
+    /// What the host attached.
+    pub(crate) fn host_info(&self) -> &Attachment {
+        &self.host_info
     }
 
     /// What generated code reads. Its address is fixed as long as the memory is not moved in Rust.
@@ -130,7 +165,7 @@ impl Memory {
     /// The length in bytes.
     #[inline]
     pub fn byte_length(&self) -> usize {
-        self.view.byte_length.load(Ordering::Acquire)
+        self.view.byte_length()
     }
 
     /// `memory.size`: the length in pages.
@@ -149,47 +184,65 @@ impl Memory {
         self.ty.with_minimum(self.pages())
     }
 
-    fn region(&self) -> Option<&Region> {
-        // SAFETY: the memory is used by one thread at a time (it is not Sync, and the C ABI asks
-        // it of its callers for everything that is not const); growth, which changes the region,
-        // lets no reference of this kind live across its changes.
-        unsafe { (*self.region.get()).as_ref() }
+    /// What the memory can use without moving, what faults behind that, and what is open now, in
+    /// bytes; and how its bounds are kept.
+    fn shape(&self) -> Shape {
+        let region = match &self.backing {
+            // SAFETY: the memory is used by one thread at a time (it is not Sync, and the C ABI asks it
+            // of its callers for everything that is not const); what changes the region lets no
+            // reference of this kind live across its changes.
+            Backing::Ours(region) => unsafe { &*region.get() },
+            Backing::Host(made) => {
+                let open = made.byte_size();
+                let reserved = made.reserved.max(open);
+                return Shape { reserved, guard: made.guard, open, bounds: made.bounds };
+            }
+        };
+        match region {
+            Some(region) => {
+                let layout = region.layout();
+                let (reserved, guard, bounds) = (layout.reserved, layout.after, layout.bounds);
+                Shape { reserved, guard, open: region.open_bytes(), bounds }
+            }
+            None => Shape { reserved: 0, guard: 0, open: 0, bounds: Bounds::Checked },
+        }
     }
 
     /// Whether a growth that the type allows may change the base.
     pub fn may_move(&self) -> bool {
-        let reserved = self.region().map_or(0, |region| region.layout().reserved);
         self.engine.policy().may_move
-            && self.ty.growth_limit().bytes(self.ty.page_size()) > reserved as u128
+            && self.ty.growth_limit().bytes(self.ty.page_size()) > self.shape().reserved as u128
     }
 
     /// The whole span of address space that the memory owns: guard before, reservation, guard
     /// after, as start and length.
     pub fn accessible(&self) -> (*mut u8, usize) {
-        let Some(layout) = self.region().map(Region::layout) else { return (self.base(), 0) };
+        let region = match &self.backing {
+            // SAFETY: as in `shape`.
+            Backing::Ours(region) => unsafe { &*region.get() },
+            Backing::Host(made) => return made.accessible(),
+        };
+        let Some(layout) = region.as_ref().map(Region::layout) else { return (self.base(), 0) };
         let length = layout.before.wrapping_add(layout.reserved).wrapping_add(layout.after);
         (self.base().wrapping_sub(layout.before), length)
     }
 
     /// What the memory is made of and what has happened to it.
     pub fn stats(&self) -> Stats {
-        let (layout, open) = match self.region() {
-            Some(region) => (Some(region.layout()), region.open_bytes()),
-            None => (None, 0),
-        };
+        let shape = self.shape();
         let byte_length = self.byte_length() as u64;
         Stats {
             byte_length,
-            reserved_bytes: layout.map_or(0, |layout| layout.reserved as u64),
-            guard_bytes: layout.map_or(0, |layout| layout.after as u64),
-            committed_bytes: open as u64,
+            reserved_bytes: shape.reserved as u64,
+            guard_bytes: shape.guard as u64,
+            committed_bytes: shape.open as u64,
             // A memory never shrinks in this version, so its length is its peak.
             peak_bytes: byte_length,
             grow_count: self.counters.grow_count.load(Ordering::Relaxed),
             grow_failures: self.counters.grow_failures.load(Ordering::Relaxed),
             waiters: 0,
             map_alignment_bytes: self.engine.host().page_bytes as u64,
-            bounds: layout.map_or(Bounds::Checked, |layout| layout.bounds),
+            bounds: shape.bounds,
             may_move: self.may_move(),
             shared: self.ty.is_shared(),
         }
@@ -206,9 +259,21 @@ impl Memory {
     }
 }
 
+/// See [`Memory::shape`].
+struct Shape {
+    reserved: usize,
+    guard: usize,
+    open: usize,
+    bounds: Bounds,
+}
+
 impl Drop for Memory {
     fn drop(&mut self) {
-        if let Some(region) = self.region.get_mut().take() {
+        // Whose finalizer may still want to read the memory.
+        drop(core::mem::take(&mut self.host_info));
+        if let Backing::Ours(region) = &mut self.backing
+            && let Some(region) = region.get_mut().take()
+        {
             self.engine.release(region);
         }
     }

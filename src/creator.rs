@@ -1,0 +1,146 @@
+//! Memories whose bytes the host provides: what it implements, and what it promises.
+//!
+//! What of the promises can be seen is checked at creation and at each growth, by the `memory` room;
+//! a [`Breach`] says what was found.
+
+use crate::error::Error;
+use crate::types::MemoryType;
+use core::fmt;
+use core::ops::Range;
+use thiserror::Error;
+
+/// The bytes of one linear memory, provided by the host. Dropping it ends them.
+///
+/// # Safety
+/// From `as_ptr` on, `byte_size` bytes are readable and writable until the next `grow_to` or the
+/// drop, and nobody else frees them. `as_ptr` is a multiple of the host's page size. Bytes that the
+/// guest has not seen yet are zero, unless the host wants it to find something there. Where guards
+/// were asked for, everything in that span past the size faults.
+pub unsafe trait LinearMemory: Send + Sync {
+    /// How many bytes are accessible now.
+    fn byte_size(&self) -> usize;
+
+    /// How many bytes there can ever be; `None`: no limit of the host's.
+    fn maximum_byte_size(&self) -> Option<usize> {
+        None
+    }
+
+    /// Makes at least `new_size` bytes accessible. Called by one thread at a time. On failure nothing
+    /// has changed.
+    fn grow_to(&self, new_size: usize) -> Result<(), Error>;
+
+    /// Where the bytes start.
+    fn as_ptr(&self) -> *mut u8;
+
+    /// The addresses that belong to the memory, guards included.
+    fn wasm_accessible(&self) -> Range<usize> {
+        let start = self.as_ptr().addr();
+        start..start.saturating_add(self.byte_size())
+    }
+}
+
+/// Provides the bytes of all memories of an engine.
+///
+/// # Safety
+/// What it makes keeps the promises of [`LinearMemory`].
+pub unsafe trait MemoryCreator: Send + Sync {
+    /// Makes a memory of `minimum` bytes that can become `maximum` bytes large. The span of
+    /// `reserved_bytes` and, behind them, `guard_bytes` belongs to the memory, and what of it lies
+    /// past its size faults; both are 0 where the code checks its accesses.
+    fn new_memory(
+        &self,
+        ty: &MemoryType,
+        minimum: usize,
+        maximum: Option<usize>,
+        reserved_bytes: usize,
+        guard_bytes: usize,
+    ) -> Result<Box<dyn LinearMemory>, Error>;
+}
+
+impl fmt::Debug for dyn LinearMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LinearMemory({:p}, {} bytes)", self.as_ptr(), self.byte_size())
+    }
+}
+
+impl fmt::Debug for dyn MemoryCreator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemoryCreator")
+    }
+}
+
+/// How a host broke the contract of the memories that it provides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum Breach {
+    /// A memory without an address.
+    #[error("as_ptr is NULL")]
+    NoBase,
+    /// A base in the middle of a host page.
+    #[error(
+        "as_ptr is {address:#x}, which is not a multiple of the host's page size of {page_bytes} bytes"
+    )]
+    Unaligned {
+        /// The base.
+        address: usize,
+        /// The host's page size.
+        page_bytes: usize,
+    },
+    /// A base that changed though nobody had allowed that.
+    #[error(
+        "as_ptr moved from {from:#x} to {to:#x} while growing, and memory_may_move \
+         (wasm_config_memory_may_move_set) is not set"
+    )]
+    Moved {
+        /// The base before.
+        from: usize,
+        /// The base after.
+        to: usize,
+    },
+    /// Fewer bytes than were asked for.
+    #[error("byte_size is {size}, less than the {wanted} bytes asked for")]
+    Short {
+        /// The bytes there are.
+        size: usize,
+        /// The bytes asked for.
+        wanted: usize,
+    },
+    /// A maximum that the memory has passed already.
+    #[error("maximum_byte_size is {maximum}, less than the {size} bytes that the memory has")]
+    MaximumBelowSize {
+        /// The host's maximum.
+        maximum: usize,
+        /// The bytes there are.
+        size: usize,
+    },
+    /// Guards that are not the memory's.
+    #[error(
+        "wasm_accessible is {start:#x}..{end:#x} and does not cover {wanted_start:#x}..{wanted_end:#x}, the \
+         reserved_bytes and guard_bytes that GUARDED demands"
+    )]
+    Uncovered {
+        /// Where the memory's addresses start.
+        start: usize,
+        /// Where they end.
+        end: usize,
+        /// Where they should start.
+        wanted_start: usize,
+        /// Where they should end.
+        wanted_end: usize,
+    },
+    /// A table that lacks a callback.
+    #[error("the table that new_memory filled has no {0}")]
+    MissingMember(&'static str),
+    /// A table with a size that cannot be.
+    #[error(
+        "the table that new_memory filled has a struct_size of {0}: set it to sizeof(wasm_linear_memory_t)"
+    )]
+    StructSize(usize),
+    /// A status that is none.
+    #[error("{callback} returned {status}, which is no status")]
+    UnknownStatus {
+        /// The callback.
+        callback: &'static str,
+        /// What it returned.
+        status: i32,
+    },
+}

@@ -1,0 +1,103 @@
+//! Many bytes at once. Every range is checked before anything is written.
+
+use super::Memory;
+use super::host::Backing;
+use crate::error::Error;
+use core::ptr;
+
+/// A length that a bounds check has found in a memory, and that therefore fits the host.
+#[allow(clippy::cast_possible_truncation, reason = "the length of a memory is a usize")]
+#[inline]
+const fn in_host(length: u64) -> usize {
+    length as usize
+}
+
+impl Memory {
+    /// `memory.fill`: sets `length` bytes at `offset` to `value`.
+    #[inline]
+    pub fn fill(&self, offset: u64, value: u8, length: u64) -> Result<(), Error> {
+        let start = self.writable(offset, length)?;
+        // SAFETY: `writable` found all bytes in the memory.
+        unsafe { start.write_bytes(value, in_host(length)) };
+        Ok(())
+    }
+
+    /// Sets every byte to zero and keeps the size. Costs time with the pages that were touched, which go
+    /// back to the system; where the memory lies on the heap or is the host's, with the size.
+    pub fn erase(&self) -> Result<(), Error> {
+        self.discard(0, self.byte_length() as u64)
+    }
+
+    /// Makes `length` bytes at `offset` read as zero, exactly those, and gives the whole host pages
+    /// among them back to the system. Where it does not take them, zeros are written.
+    pub fn discard(&self, offset: u64, length: u64) -> Result<(), Error> {
+        let start = self.writable(offset, length)?;
+        let (from, to) = (in_host(offset), in_host(offset).wrapping_add(in_host(length)));
+        let given_back = match &self.backing {
+            // SAFETY: discarding has exclusive access: the memory is not Sync, and the C ABI asks it of
+            // its callers. No other reference to the region is alive here.
+            Backing::Ours(region) => match unsafe { &mut *region.get() } {
+                Some(region) => region.give_back(from, to),
+                None => from..from,
+            },
+            Backing::Host(_) => from..from,
+        };
+        let before = given_back.start.wrapping_sub(from);
+        let after = to.wrapping_sub(given_back.end);
+        // SAFETY: `writable` found all of from..to in the memory, and what was given back lies between.
+        unsafe {
+            start.write_bytes(0, before);
+            self.base().add(given_back.end).write_bytes(0, after);
+        }
+        Ok(())
+    }
+
+    /// `memory.copy` within one memory: as if through a buffer, so the ranges may overlap.
+    #[inline]
+    pub fn copy_within(&self, destination: u64, source: u64, length: u64) -> Result<(), Error> {
+        let to = self.writable(destination, length)?;
+        let from = self.range(source, length)?;
+        // SAFETY: both ranges were found in the memory.
+        unsafe { to.copy_from(from, in_host(length)) };
+        Ok(())
+    }
+
+    /// Copies within one memory between ranges that do not overlap; those that do are refused.
+    #[inline]
+    pub fn copy_within_nonoverlapping(
+        &self,
+        destination: u64,
+        source: u64,
+        length: u64,
+    ) -> Result<(), Error> {
+        let to = self.writable(destination, length)?;
+        let from = self.range(source, length)?;
+        if length > destination.abs_diff(source) {
+            return Err(Error::Overlap { destination, source_offset: source, length });
+        }
+        // SAFETY: both ranges were found in the memory, and do not overlap.
+        unsafe { to.copy_from_nonoverlapping(from, in_host(length)) };
+        Ok(())
+    }
+
+    /// `memory.copy` between memories, of whatever index types and page sizes. With twice the same memory
+    /// it is `copy_within`.
+    #[inline]
+    pub fn copy_from(
+        &self,
+        destination: u64,
+        source_memory: &Self,
+        source: u64,
+        length: u64,
+    ) -> Result<(), Error> {
+        if ptr::eq(self, source_memory) {
+            return self.copy_within(destination, source, length);
+        }
+        let from = source_memory.readable(source, length)?;
+        let to = self.writable(destination, length)?;
+        // SAFETY: each range was found in its memory. A host may have made both memories of the same
+        // bytes, so they may overlap.
+        unsafe { to.copy_from(from, in_host(length)) };
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+//! Passive data segments: `memory.init` and `data.drop`.
+
+use super::Memory;
+use crate::error::Error;
+use core::sync::atomic::{AtomicUsize, Ordering};
+
+/// The bytes of a data segment. Any thread may use it.
+///
+/// Dropping it in WebAssembly's sense makes it empty; its bytes go with the object, so that an `init`
+/// on another thread never has to be waited for.
+#[derive(Debug)]
+pub struct DataSegment {
+    bytes: Vec<u8>,
+    /// All of `bytes`, or nothing once dropped.
+    length: AtomicUsize,
+}
+
+impl DataSegment {
+    /// A segment with a copy of these bytes.
+    pub fn new(bytes: &[u8]) -> Result<Self, Error> {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(bytes.len()).map_err(|_| Error::OutOfHeap(bytes.len()))?;
+        copy.extend_from_slice(bytes);
+        Ok(Self { length: AtomicUsize::new(bytes.len()), bytes: copy })
+    }
+
+    /// `data.drop`: the segment is empty from now on.
+    pub fn mark_dropped(&self) {
+        // Relaxed: the bytes stay where they are, so no access has to be ordered with this.
+        self.length.store(0, Ordering::Relaxed);
+    }
+}
+
+impl Memory {
+    /// `memory.init`: copies `length` bytes at `source` of the segment to `destination`. Both ranges are
+    /// checked before anything is written.
+    #[inline]
+    pub fn init(
+        &self,
+        destination: u64,
+        segment: &DataSegment,
+        source: u32,
+        length: u32,
+    ) -> Result<(), Error> {
+        let to = self.writable(destination, u64::from(length))?;
+        let segment_bytes = segment.length.load(Ordering::Relaxed) as u64;
+        let (offset, length) = (u64::from(source), u64::from(length));
+        // Two 32-bit numbers: the sum fits 64 bits.
+        if offset.wrapping_add(length) > segment_bytes {
+            return Err(Error::SegmentOutOfBounds { offset, length, segment_bytes });
+        }
+        let from = segment.bytes.as_ptr();
+        // SAFETY: `writable` found the destination in the memory; the compare above found the source in
+        // the segment, which has at least `segment_bytes` bytes, so both numbers fit usize. They may
+        // overlap, if the host's bytes of a memory are those of the segment.
+        #[allow(clippy::cast_possible_truncation, reason = "both are at most a usize")]
+        unsafe {
+            to.copy_from(from.add(offset as usize), length as usize);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! What a store's memories take, and what they may take.
+//!
+//! The account is kept to the byte from the moment on when something limits the store. Before that, growth
+//! does not tell it, and it asks the memories themselves when it has to know.
+
+use crate::error::{Error, Limit};
+use crate::memory::View;
+use core::ptr::NonNull;
+
+use super::limiter::Deciding;
+
+/// The static limits of a store; `u64::MAX` is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes that one memory may have.
+    pub max_memory_bytes: u64,
+    /// Bytes that all memories together may have.
+    pub max_total_bytes: u64,
+    /// How many memories there may be.
+    pub max_memories: u64,
+}
+
+impl Limits {
+    /// No limits.
+    pub const NONE: Self =
+        Self { max_memory_bytes: u64::MAX, max_total_bytes: u64::MAX, max_memories: u64::MAX };
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::NONE
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Account {
+    pub(super) limits: Limits,
+    pub(super) limiter: Option<Deciding>,
+    slots: Vec<Slot>,
+    /// The first free slot; the others follow it.
+    free: Option<usize>,
+    memories: u64,
+    total_bytes: u64,
+}
+
+#[derive(Debug)]
+enum Slot {
+    Taken {
+        /// Where the memory's length is; `None` while it is being made.
+        view: Option<NonNull<View>>,
+        /// The bytes of it that `total_bytes` counts.
+        charged: u64,
+    },
+    Free {
+        next: Option<usize>,
+    },
+}
+
+// SAFETY: a view is read from any thread, its fields are atomic; all else is plain data, and a limiter is
+// Send and Sync.
+unsafe impl Send for Account {}
+
+impl Account {
+    /// Whether the limits let a memory have `desired` bytes that counts for `counted` bytes now.
+    pub(super) fn check(&self, counted: u64, desired: u64, is_new: bool) -> Result<(), Error> {
+        let refuse = |limit, wanted, allowed| Err(Error::LimitDenied { limit, wanted, allowed });
+        let memories = self.memories.saturating_add(u64::from(is_new));
+        if is_new && memories > self.limits.max_memories {
+            return refuse(Limit::Memories, memories, self.limits.max_memories);
+        }
+        if desired > self.limits.max_memory_bytes {
+            return refuse(Limit::MemoryBytes, desired, self.limits.max_memory_bytes);
+        }
+        let total = self.total_bytes.saturating_sub(counted).saturating_add(desired);
+        if total > self.limits.max_total_bytes {
+            return refuse(Limit::TotalBytes, total, self.limits.max_total_bytes);
+        }
+        Ok(())
+    }
+
+    /// Gives a new memory of so many bytes a slot, if the limits let it in.
+    pub(super) fn enter(&mut self, bytes: u64) -> Result<usize, Error> {
+        self.check(0, bytes, true)?;
+        let taken = Slot::Taken { view: None, charged: bytes };
+        let slot = match self.free {
+            Some(slot) => {
+                let Some(place) = self.slots.get_mut(slot) else {
+                    return Err(Error::Internal("a free slot of a store is out of range"));
+                };
+                if let Slot::Free { next } = core::mem::replace(place, taken) {
+                    self.free = next;
+                }
+                slot
+            }
+            None => {
+                let slot = self.slots.len();
+                self.slots.try_reserve(1).map_err(|_| Error::OutOfHeap(size_of::<Slot>()))?;
+                self.slots.push(taken);
+                slot
+            }
+        };
+        self.memories = self.memories.saturating_add(1);
+        self.total_bytes = self.total_bytes.saturating_add(bytes);
+        Ok(slot)
+    }
+
+    /// Says where the length of the memory is that has the slot. The slot is left before the memory goes.
+    pub(super) fn occupy(&mut self, slot: usize, of: NonNull<View>) {
+        if let Some(Slot::Taken { view, .. }) = self.slots.get_mut(slot) {
+            *view = Some(of);
+        }
+    }
+
+    /// Counts a memory, whose length is `current`, with `desired` bytes, if the limits let it. Returns what it
+    /// counted before.
+    pub(super) fn charge(&mut self, slot: usize, current: u64, desired: u64) -> Result<u64, Error> {
+        let before = match self.slots.get(slot) {
+            Some(Slot::Taken { charged, .. }) => *charged,
+            _ => current,
+        };
+        self.check(before, desired, false)?;
+        self.set_charge(slot, desired);
+        Ok(before)
+    }
+
+    /// Counts a memory with so many bytes.
+    pub(super) fn set_charge(&mut self, slot: usize, bytes: u64) {
+        if let Some(Slot::Taken { charged, .. }) = self.slots.get_mut(slot) {
+            self.total_bytes = self.total_bytes.saturating_sub(*charged).saturating_add(bytes);
+            *charged = bytes;
+        }
+    }
+
+    /// Frees the slot of a memory that goes.
+    pub(super) fn leave(&mut self, slot: usize) {
+        let Some(place) = self.slots.get_mut(slot) else { return };
+        if let Slot::Taken { charged, .. } =
+            core::mem::replace(place, Slot::Free { next: self.free })
+        {
+            self.free = Some(slot);
+            self.memories = self.memories.saturating_sub(1);
+            self.total_bytes = self.total_bytes.saturating_sub(charged);
+        }
+    }
+
+    /// Counts every memory as it is now.
+    pub(super) fn recount(&mut self) {
+        let mut total = 0u64;
+        for slot in &mut self.slots {
+            if let Slot::Taken { view, charged } = slot {
+                if let Some(view) = view {
+                    // SAFETY: a memory leaves its slot before it goes (`occupy`), and does so under the
+                    // lock that this account is behind.
+                    *charged = unsafe { view.as_ref() }.byte_length() as u64;
+                }
+                total = total.saturating_add(*charged);
+            }
+        }
+        self.total_bytes = total;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_is_used_again_and_its_bytes_come_back() {
+        let mut account = Account {
+            limits: Limits { max_total_bytes: 10, ..Limits::NONE },
+            ..Default::default()
+        };
+        let first = account.enter(4).unwrap();
+        let second = account.enter(6).unwrap();
+        assert!(account.enter(1).is_err());
+        account.leave(first);
+        assert!(account.charge(second, 6, 11).is_err());
+        assert_eq!(account.charge(second, 6, 7), Ok(6));
+        assert_eq!(account.enter(3), Ok(first));
+        account.leave(second);
+        account.leave(first);
+        assert_eq!((account.memories, account.total_bytes), (0, 0));
+        assert_eq!(
+            (account.enter(0), account.enter(0), account.enter(0)),
+            (Ok(first), Ok(second), Ok(2))
+        );
+    }
+}

@@ -1,0 +1,226 @@
+//! A store: the owner of memories, of what limits them, and of the host's data.
+//!
+//! Who has a say on a creation or growth, in this order: the type of the memory; the store's limits; its
+//! limiter; the system, or the host that provides the bytes. Nobody is asked under a lock, so a limiter
+//! may use the store that asks it.
+
+mod account;
+mod future;
+mod limiter;
+mod member;
+
+pub use account::Limits;
+pub use future::MemoryFuture;
+pub(crate) use limiter::ReadyCallback;
+pub use limiter::{AsyncLimiter, Limiter, Request, Ticket};
+pub(crate) use member::Member;
+pub use member::StoreMemory;
+
+use crate::alloc::Ref;
+use crate::attachment::Attachment;
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::memory::{Memory, View};
+use crate::types::MemoryType;
+use account::Account;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicBool, Ordering};
+use limiter::{Deciding, Question};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A store. A cheap reference: clones are the same store, which lives until the last of them and of its
+/// memories, futures and tickets is gone. Any thread may use it.
+#[derive(Clone, Debug)]
+pub struct Store(Ref<State>);
+
+#[derive(Debug)]
+struct State {
+    engine: Engine,
+    /// Whether a growth has somebody to ask or to tell. Lets the others pass without a lock.
+    asks: AtomicBool,
+    account: Mutex<Account>,
+    data: Attachment,
+}
+
+impl Store {
+    /// A store without limits.
+    pub fn new(engine: &Engine) -> Result<Self, Error> {
+        Ok(Self(Ref::try_new(State {
+            engine: engine.clone(),
+            asks: AtomicBool::new(engine.creator().is_some()),
+            account: Mutex::default(),
+            data: Attachment::default(),
+        })?))
+    }
+
+    /// The host's data.
+    pub(crate) fn data(&self) -> &Attachment {
+        &self.0.data
+    }
+
+    fn account(&self) -> MutexGuard<'_, Account> {
+        // Nothing panics while the lock is held; if it were otherwise, the account would be whole.
+        self.0.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a growth in this store calls code of the host's.
+    #[inline]
+    pub(crate) fn asks(&self) -> bool {
+        // Relaxed: limits that another thread sets at this moment may come too late for a growth that
+        // has begun.
+        self.0.asks.load(Ordering::Relaxed)
+    }
+
+    /// Sets the limits. What there is stays, even if it is more.
+    pub fn set_limits(&self, limits: Limits) {
+        let mut account = self.account();
+        account.limits = limits;
+        self.settle(&mut account);
+    }
+
+    /// Sets the limiter that decides at once, in place of any other; `None`: nobody decides.
+    pub fn set_limiter(&self, limiter: Option<Box<dyn Limiter>>) -> Result<(), Error> {
+        let deciding = limiter.map(Ref::try_new).transpose()?.map(Deciding::Now);
+        self.set_deciding(deciding);
+        Ok(())
+    }
+
+    /// Sets the limiter that may decide later, in place of any other; `None`: nobody decides.
+    pub fn set_async_limiter(&self, limiter: Option<Box<dyn AsyncLimiter>>) -> Result<(), Error> {
+        let deciding = limiter.map(Ref::try_new).transpose()?.map(Deciding::Later);
+        self.set_deciding(deciding);
+        Ok(())
+    }
+
+    fn set_deciding(&self, deciding: Option<Deciding>) {
+        let mut account = self.account();
+        let old = core::mem::replace(&mut account.limiter, deciding);
+        self.settle(&mut account);
+        drop(account);
+        // Its finalizer, if this was its last use, under no lock.
+        drop(old);
+    }
+
+    /// After a change of who has a say: whether growth is to ask from now on, and what there is already.
+    fn settle(&self, account: &mut Account) {
+        let limited = account.limiter.is_some() || account.limits != Limits::NONE;
+        let asks = limited || self.0.engine.creator().is_some();
+        if asks && !self.0.asks.swap(asks, Ordering::SeqCst) {
+            // Memories have grown without telling until now.
+            account.recount();
+        }
+        self.0.asks.store(asks, Ordering::SeqCst);
+    }
+
+    /// Makes a memory of zeros with the minimum of its type. Fails with [`Error::AsyncRequired`] where an
+    /// asynchronous limiter would have to be asked.
+    pub fn new_memory(&self, ty: MemoryType) -> Result<StoreMemory, Error> {
+        if !self.asks() {
+            return self.make(ty);
+        }
+        self.telling(|| {
+            self.ask_now(&Request::creation(&ty))?;
+            self.make(ty)
+        })
+    }
+
+    /// Makes a memory as [`Store::new_memory`] does, when the limiter has answered.
+    pub fn new_memory_async(&self, ty: MemoryType) -> MemoryFuture {
+        MemoryFuture::creation(self.clone(), ty)
+    }
+
+    /// Makes the memory, of which the limiter has been asked.
+    fn make(&self, ty: MemoryType) -> Result<StoreMemory, Error> {
+        // Its bytes are counted first, so that two threads cannot both have the last ones.
+        let place = self.enter(Request::creation(&ty).desired_bytes)?;
+        let memory = Ref::try_new(Memory::new(&self.0.engine, ty)?)?;
+        place.occupy(memory.view());
+        Member::admit(place, memory)
+    }
+
+    /// Runs what may fail, and tells the limiter if it does.
+    fn telling<T>(&self, body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+        let done = body();
+        if let Err(error) = &done {
+            self.tell(error);
+        }
+        done
+    }
+
+    /// Tells the limiter of a failure.
+    fn tell(&self, error: &Error) {
+        let limiter = self.account().limiter.clone();
+        match limiter {
+            Some(Deciding::Now(limiter)) => limiter.memory_grow_failed(error),
+            Some(Deciding::Later(limiter)) => limiter.memory_grow_failed(error),
+            None => {}
+        }
+    }
+
+    /// Asks the limits, and says which limiter is to be asked next.
+    fn pass_limits(&self, request: &Request) -> Result<Option<Deciding>, Error> {
+        let account = self.account();
+        account.check(request.current_bytes, request.desired_bytes, request.is_creation())?;
+        Ok(account.limiter.clone())
+    }
+
+    /// Asks the limits, then the limiter, which has to answer at once.
+    fn ask_now(&self, request: &Request) -> Result<(), Error> {
+        match self.pass_limits(request)? {
+            None => Ok(()),
+            Some(Deciding::Now(limiter)) if limiter.memory_growing(request) => Ok(()),
+            Some(Deciding::Now(_)) => Err(request.denied()),
+            Some(Deciding::Later(_)) => Err(Error::AsyncRequired),
+        }
+    }
+
+    /// Asks the limits, then the limiter. `None`: they agree. `Some`: the answer comes later.
+    fn ask(&self, request: &Request) -> Result<Option<Ref<Question>>, Error> {
+        match self.pass_limits(request)? {
+            None => Ok(None),
+            Some(Deciding::Now(limiter)) if limiter.memory_growing(request) => Ok(None),
+            Some(Deciding::Now(_)) => Err(request.denied()),
+            Some(Deciding::Later(limiter)) => {
+                let question = Question::new(self.clone(), limiter.clone())?;
+                limiter.memory_growing(request, Ticket::new(question.clone()));
+                Ok(Some(question))
+            }
+        }
+    }
+
+    /// A place for a memory of so many bytes, if the limits let it in.
+    fn enter(&self, bytes: u64) -> Result<Place, Error> {
+        let slot = self.account().enter(bytes)?;
+        Ok(Place { store: self.clone(), slot })
+    }
+}
+
+/// A memory's place in a store's account; dropping it gives the bytes back to the store.
+#[derive(Debug)]
+struct Place {
+    store: Store,
+    slot: usize,
+}
+
+impl Place {
+    /// Says which memory has the place.
+    fn occupy(&self, view: &View) {
+        self.store.account().occupy(self.slot, NonNull::from(view));
+    }
+
+    /// Counts the memory with so many bytes, if the limits let it, and says what it counted before.
+    fn charge(&self, current: u64, desired: u64) -> Result<u64, Error> {
+        self.store.account().charge(self.slot, current, desired)
+    }
+
+    /// Counts the memory with so many bytes.
+    fn set_charge(&self, bytes: u64) {
+        self.store.account().set_charge(self.slot, bytes);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.store.account().leave(self.slot);
+    }
+}
