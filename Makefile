@@ -44,7 +44,7 @@ test-rust: ## Run the Rust tests: the core, the model, the header's freshness
 	@echo "== Rust tests"
 	@$(CARGO) test --locked
 	@echo "== Rust tests, heap backend"
-	@RUSTFLAGS="--cfg wasm_memory_portable" $(CARGO) test --locked --lib --test model --test hammer --target-dir target/portable
+	@RUSTFLAGS="--cfg wasm_memory_portable" $(CARGO) test --locked --lib --test model --test hammer --test store --target-dir target/portable
 
 test-c: ## Run the C tests through the installed library
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix

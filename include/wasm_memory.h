@@ -5,7 +5,9 @@
  *
  * Model: a config (options) makes an engine (policy and warm regions, shared by all threads), an
  * engine makes stores (owners of limits and user data), a store makes memories. A memory type
- * describes a memory. A view is what inline or generated code reads: base and current length.
+ * describes a memory. A view is what inline or generated code reads: base and current length. A
+ * limiter decides on creation and growth; one that may take its time answers through tickets, and
+ * futures stand for what it has not decided yet. An allocator lets the host make the memories.
  *
  * Status codes. A function that can fail returns wasm_memory_status_t: WASM_MEMORY_OK (0) or a
  * positive reason, pinned for ever. The forms of the standard wasm.h answer NULL, 0 or false
@@ -18,20 +20,27 @@
  * or false for the standard forms. The delete functions do nothing with NULL. (NULL, 0) is an
  * empty buffer. Any other pointer must point to what its type says.
  *
- * Lifetimes. Handles are references: a memory lives until its last handle is deleted, whatever
- * has become of its store and engine, and no longer. Deleting the last reference to an engine
- * returns all its address space.
+ * Lifetimes. Handles are references: a memory lives until its last handle and pending future is
+ * deleted, whatever has become of its store and engine, and no longer. A store's data, limits and
+ * limiter live until the store and the last handle, future and ticket made in it are gone. Deleting
+ * the last reference to an engine returns all its address space.
  *
- * Threads. Configs: one thread at a time. Engines, stores and types: any thread. A memory, through
- * whichever handle: one thread at a time for functions that take it non-const, any number for
- * const ones (wasm_memory_data counts as const). Different handles may be copied and deleted on
- * any thread at any time.
+ * Threads. Configs and futures: one thread at a time. Engines, stores, types, data segments and
+ * tickets: any thread. A memory, through whichever handle: one thread at a time for functions that
+ * take it non-const, any number for const ones (wasm_memory_data counts as const). Different handles
+ * may be copied and deleted on any thread at any time.
  *
- * Callbacks (finalizers) run on the calling thread under no lock, may call back into the library,
- * and must return: no exception, longjmp or thread exit through the library's frames.
+ * Callbacks run on the calling thread under no lock, several at once if several threads call, may
+ * call back into the library, and must return: no exception, longjmp or thread exit through the
+ * library's frames. A finalizer is called exactly once.
  *
- * Structures that start with size_t struct_size: set it to sizeof before the call. Fields may be
- * added at their ends; what does not fit is not written.
+ * Borrowing. While the bytes of a memory are lent to a callback (wasm_memory_with_data and
+ * wasm_memory_with_data_mut, or the grow_to of a host-made memory), what may not use them answers
+ * BORROWED. What only tells about the memory (size, type, base, view, stats) always works.
+ *
+ * Structures that start with size_t struct_size: set it to sizeof. Fields may be added at their ends.
+ * What the library fills: fields that do not fit are not written. What it reads: fields past
+ * struct_size have their default (no callback, no limit), fields that it does not know are ignored.
  *
  * The library never ends or unwinds into its host, prints nothing, and installs no signal handler.
  *

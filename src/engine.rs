@@ -312,6 +312,24 @@ mod tests {
     }
 
     #[test]
+    fn discard_and_erase_write_the_zeros_where_the_system_takes_no_pages() {
+        let engine = engine(BoundsPolicy::Checked);
+        let memory = Memory::new(&engine, i32_type(1, Some(1))).unwrap();
+        for erase in [false, true] {
+            memory.fill(0, 0xff, 65_536).unwrap();
+            refuse_after(Some(0));
+            let done = if erase { memory.erase() } else { memory.discard(100, 60_000) };
+            refuse_after(None);
+            assert_eq!(done, Ok(()));
+            let mut bytes = vec![1u8; 65_536];
+            memory.read(0, &mut bytes).unwrap();
+            let zeros = |at: usize| erase || (100..60_100).contains(&at);
+            let right = |(at, byte): (usize, &u8)| *byte == if zeros(at) { 0 } else { 0xff };
+            assert!(bytes.iter().enumerate().all(right));
+        }
+    }
+
+    #[test]
     fn warm_regions_are_given_up_before_a_reservation_is_refused() {
         if !sys::host().can_guard {
             return;

@@ -12,7 +12,8 @@
 
 use proptest::prelude::*;
 use wasm_memory::{
-    BoundsPolicy, Engine, Error, IndexType, Memory, MemoryType, PageSize, Pages, Policy,
+    BoundsPolicy, DataSegment, Engine, Error, IndexType, Memory, MemoryType, PageSize, Pages,
+    Policy,
 };
 
 #[derive(Clone, Debug)]
@@ -22,6 +23,10 @@ enum Operation {
     Write { offset: u64, bytes: Vec<u8> },
     Fill { offset: u64, value: u8, length: u64 },
     Copy { destination: u64, source: u64, length: u64 },
+    CopyApart { destination: u64, source: u64, length: u64 },
+    Discard { offset: u64, length: u64 },
+    Erase,
+    Init { destination: u64, source: u32, length: u32 },
     LoadU32(u64),
     StoreU64(u64, u64),
     StoreF32(u64, u32),
@@ -55,6 +60,18 @@ fn operation() -> impl Strategy<Value = Operation> {
             length
         }),
         (offset(), offset(), length()).prop_map(|(destination, source, length)| Copy {
+            destination,
+            source,
+            length
+        }),
+        (offset(), offset(), length()).prop_map(|(destination, source, length)| CopyApart {
+            destination,
+            source,
+            length
+        }),
+        (offset(), length()).prop_map(|(offset, length)| Discard { offset, length }),
+        Just(Erase),
+        (offset(), 0u32..300, 0u32..300).prop_map(|(destination, source, length)| Init {
             destination,
             source,
             length
@@ -123,6 +140,42 @@ fn agree(memory: &Memory, model: &mut Model, operation: Operation) {
             assert_eq!(done, ranges.is_some());
             if let Some((from, to)) = ranges {
                 model.bytes.copy_within(from, to.start);
+            }
+        }
+        Operation::CopyApart { destination, source, length } => {
+            let ranges = model.range(source, length).zip(model.range(destination, length));
+            let done = memory.copy_within_nonoverlapping(destination, source, length);
+            match ranges {
+                None => assert!(matches!(done, Err(Error::OutOfBounds { .. }))),
+                Some((from, to)) if from.clone().any(|at| to.contains(&at)) => {
+                    assert!(matches!(done, Err(Error::Overlap { .. })));
+                }
+                Some((from, to)) => {
+                    assert_eq!(done, Ok(()));
+                    model.bytes.copy_within(from, to.start);
+                }
+            }
+        }
+        Operation::Discard { offset, length } => {
+            let range = model.range(offset, length);
+            assert_eq!(memory.discard(offset, length).is_ok(), range.is_some());
+            if let Some(range) = range {
+                model.bytes[range].fill(0);
+            }
+        }
+        Operation::Erase => {
+            assert_eq!(memory.erase(), Ok(()));
+            model.bytes.fill(0);
+        }
+        Operation::Init { destination, source, length } => {
+            let bytes: Vec<u8> = (0..250).collect();
+            let segment = DataSegment::new(&bytes).unwrap();
+            let from = bytes.get(source as usize..(source + length) as usize);
+            let to = model.range(destination, u64::from(length));
+            let done = memory.init(destination, &segment, source, length).is_ok();
+            assert_eq!(done, from.is_some() && to.is_some());
+            if let (Some(from), Some(to)) = (from, to) {
+                model.bytes[to].copy_from_slice(from);
             }
         }
         Operation::LoadU32(offset) => {

@@ -11,27 +11,46 @@ use std::sync::{Once, OnceLock};
 /// Runs the body of a function that returns a status.
 #[inline]
 pub(super) fn status(body: impl FnOnce() -> Result<(), Error>) -> wasm_memory_status_t {
-    match caught(body) {
-        Ok(()) => status::WASM_MEMORY_OK,
-        Err(error) => fail(&error),
-    }
+    status_and(body, |()| ())
+}
+
+/// Runs the body of a function that returns a status, and does with its result what is left to do.
+#[inline]
+pub(super) fn status_and<T>(
+    body: impl FnOnce() -> Result<T, Error>,
+    succeed: impl FnOnce(&T),
+) -> wasm_memory_status_t {
+    // By reference, and inside: an error is some words long, and moving it would cost more than
+    // finding it.
+    caught(|| match &body() {
+        Ok(value) => {
+            succeed(value);
+            status::WASM_MEMORY_OK
+        }
+        Err(error) => fail(error),
+    })
+    .unwrap_or_else(panicked)
 }
 
 /// Runs the body of a function that says "no" by a value: NULL, 0 or false.
 #[inline]
-pub(super) fn value_or<T>(no: T, body: impl FnOnce() -> Result<T, Error>) -> T {
-    caught(body).unwrap_or_else(|error| {
-        fail(&error);
-        no
-    })
+pub(super) fn value_or<T: Copy>(no: T, body: impl FnOnce() -> Result<T, Error>) -> T {
+    let failed = |_| no;
+    caught(|| body().unwrap_or_else(|error| failed(fail(&error))))
+        .unwrap_or_else(|| failed(panicked()))
 }
 
 #[inline]
-fn caught<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+fn caught<T>(body: impl FnOnce() -> T) -> Option<T> {
     // A body that panicked left the library's objects whole: they change state by single stores,
     // after everything that could fail.
-    panic::catch_unwind(AssertUnwindSafe(body))
-        .unwrap_or(Err(Error::Internal("a panic was caught at the C boundary")))
+    panic::catch_unwind(AssertUnwindSafe(body)).ok()
+}
+
+#[cold]
+#[inline(never)]
+fn panicked() -> wasm_memory_status_t {
+    fail(&Error::Internal("a panic was caught at the C boundary"))
 }
 
 /// Out of line, so that the calls that succeed carry none of it.

@@ -1,6 +1,6 @@
 //! Memories: creation, handles, size, growth.
 
-use super::boundary::{Out, required, status, value_or};
+use super::boundary::{Out, required, status, status_and, value_or};
 use super::memorytype::wasm_memorytype_t;
 use super::status::wasm_memory_status_t;
 use super::store::wasm_store_t;
@@ -90,14 +90,26 @@ unsafe fn new_memory(
     Ok(into_handle(store.new_memory(ty)?))
 }
 
+#[inline]
 unsafe fn grow(memory: *mut wasm_memory_t, delta: u64) -> Result<Pages, Error> {
     // SAFETY: passed on.
     let member = unsafe { member_of(memory) }?;
     if member.growth_calls_host() {
         // SAFETY: passed on.
-        return unsafe { kept(memory) }?.grow(Pages(delta));
+        return unsafe { grow_kept(memory, delta) };
     }
-    member.grow(Pages(delta))
+    match member.memory().grow_within(Pages(delta)) {
+        Some(previous) => Ok(previous),
+        None => member.memory().grow(Pages(delta)),
+    }
+}
+
+/// Grows a memory whose handle a callback may delete meanwhile.
+#[cold]
+#[inline(never)]
+unsafe fn grow_kept(memory: *mut wasm_memory_t, delta: u64) -> Result<Pages, Error> {
+    // SAFETY: passed on.
+    unsafe { kept(memory) }?.grow(Pages(delta))
 }
 
 /// Makes a memory of zeros with the minimum size of its type.
@@ -381,14 +393,10 @@ pub unsafe extern "C" fn wasm_memory_try_grow(
     delta_pages: u64,
     out_previous_pages: *mut u64,
 ) -> wasm_memory_status_t {
-    status(|| {
-        // SAFETY: the contract of the ABI.
-        let out = unsafe { Out::optional(out_previous_pages, 0) };
-        // SAFETY: passed on.
-        let previous = unsafe { grow(memory, delta_pages) }?;
-        out.set(previous.0);
-        Ok(())
-    })
+    // SAFETY: the contract of the ABI.
+    let out = unsafe { Out::optional(out_previous_pages, 0) };
+    // SAFETY: passed on.
+    status_and(|| unsafe { grow(memory, delta_pages) }, |previous| out.set(previous.0))
 }
 
 /// The size of the memory in its pages.

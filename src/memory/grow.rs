@@ -19,12 +19,29 @@ pub(crate) struct Growth {
 }
 
 impl Memory {
+    /// Grows, if there is nothing to it but a new length: what most growths of checked memories are.
+    /// `None` for everything else, be it a failure or not.
+    #[inline]
+    pub(crate) fn grow_within(&self, delta: Pages) -> Option<Pages> {
+        self.borrow.check_writable().ok()?;
+        let Backing::Ours(region) = &self.backing else { return None };
+        // SAFETY: as in `make_room`.
+        let open = unsafe { &*region.get() }.as_ref()?.open_bytes();
+        let current = self.pages();
+        let wanted = current.checked_add(delta).filter(|wanted| *wanted <= self.growth_limit)?;
+        let length = wanted.host_bytes(self.ty.page_size()).filter(|length| *length <= open)?;
+        if delta != Pages(0) {
+            self.set_length(length);
+        }
+        Some(current)
+    }
+
     /// Grows by `delta` pages of zeros and returns the size before; a failure changes nothing.
     ///
     /// Order: growth by 0 succeeds at once; then a borrow of the bytes; then the maximum of the type;
     /// then the system. The base stays, unless the engine's policy lets it move and the reservation
     /// does not suffice. No limits of a store are asked: see [`crate::StoreMemory::grow`].
-    #[inline]
+    #[inline(never)]
     pub fn grow(&self, delta: Pages) -> Result<Pages, Error> {
         let grown = match self.plan_growth(delta) {
             Ok(None) => return Ok(self.pages()),
@@ -45,7 +62,7 @@ impl Memory {
         }
         self.borrow.check_writable()?;
         let current = self.pages();
-        let maximum = self.ty.growth_limit();
+        let maximum = self.growth_limit;
         match current.checked_add(delta).filter(|wanted| *wanted <= maximum) {
             Some(wanted) => Ok(Some(Growth { current, wanted })),
             None => Err(Error::MaximumExceeded { current, delta, maximum }),
@@ -57,10 +74,14 @@ impl Memory {
     pub(crate) fn perform_growth(&self, growth: Growth) -> Result<Pages, Error> {
         debug_assert!(self.pages() == growth.current);
         let length = self.make_room(growth.wanted)?;
+        self.set_length(length);
+        Ok(growth.current)
+    }
+
+    fn set_length(&self, length: usize) {
         // Release: who sees the length sees the pages behind it open.
         self.view.byte_length.store(length, Ordering::Release);
         Counters::add_one(&self.counters.grow_count);
-        Ok(growth.current)
     }
 
     /// For the stats: a growth has failed.
@@ -69,6 +90,7 @@ impl Memory {
     }
 
     /// Opens the bytes that `wanted` pages take, and says how many they are.
+    #[inline]
     fn make_room(&self, wanted: Pages) -> Result<usize, Error> {
         let length = host_length(&self.engine, &self.ty, wanted)?;
         let slot = match &self.backing {
@@ -91,6 +113,7 @@ impl Memory {
 
     /// Has the host grow its memory, during which nobody else has the bytes.
     #[cold]
+    #[inline(never)]
     fn grow_host(&self, made: &HostMade, length: usize) -> Result<(), Error> {
         let _writing = self.borrow.write()?;
         made.grow_to(length)?;
@@ -105,6 +128,7 @@ impl Memory {
     }
 
     #[cold]
+    #[inline(never)]
     fn open_more(&self, region: &mut Region, length: usize) -> Result<(), Error> {
         let engine = &self.engine;
         let reserved = region.layout().reserved;

@@ -62,6 +62,8 @@ pub struct Memory {
     view: View,
     borrow: Borrow,
     ty: MemoryType,
+    /// The type's, worked out once.
+    growth_limit: Pages,
     counters: Counters,
     /// What the host attached to the memory, whichever handle it used.
     host_info: Attachment,
@@ -137,6 +139,7 @@ impl Memory {
         Ok(Self {
             view: View { base: AtomicPtr::new(base), byte_length: AtomicUsize::new(length) },
             borrow: Borrow::default(),
+            growth_limit: ty.growth_limit(),
             ty,
             counters: Counters::default(),
             host_info: Attachment::default(),
