@@ -81,7 +81,8 @@ pub enum Error {
     },
     /// The bytes are lent to a callback, which goes on.
     #[error(
-        "the bytes of this memory are lent to a callback (wasm_memory_with_data, wasm_memory_with_data_mut or a          host's grow_to) that has not returned"
+        "the bytes of this memory are lent to a callback (wasm_memory_with_data, wasm_memory_with_data_mut or a \
+         host's grow_to) that has not returned"
     )]
     Borrowed,
     /// A limit of the store says no.

@@ -18,6 +18,8 @@ use std::time::Instant;
 pub struct MemoryFuture {
     stage: Stage,
     on_ready: Option<ReadyCallback>,
+    /// A question that is answered, but whose callback had not returned when last seen.
+    calling: Option<Ref<Question>>,
 }
 
 #[derive(Debug)]
@@ -107,7 +109,11 @@ impl MemoryFuture {
     }
 
     fn new(step: Step) -> Self {
-        Self { stage: step.unwrap_or_else(|error| Stage::Done(Err(error))), on_ready: None }
+        Self {
+            stage: step.unwrap_or_else(|error| Stage::Done(Err(error))),
+            on_ready: None,
+            calling: None,
+        }
     }
 
     /// Goes on as far as that is possible without waiting; the error is [`Error::Pending`] as long as the
@@ -134,7 +140,12 @@ impl MemoryFuture {
             // The limiter may call back into the library from here, but nobody else has this future.
             let asked = core::mem::replace(&mut self.stage, Stage::Done(Err(Error::Pending)));
             if let Stage::Asked(question, job) = asked {
-                drop(question);
+                // The thread that answered may be just about to call back.
+                if question.is_calling()
+                    && let Some(before) = self.calling.replace(question)
+                {
+                    before.detach();
+                }
                 self.stage = job.proceed(allowed);
             }
             // It may have been asked again.
@@ -180,7 +191,11 @@ impl MemoryFuture {
         }
     }
 
-    fn detach(&self) {
+    /// When this returns, the callback is not running on another thread, and will not run.
+    fn detach(&mut self) {
+        if let Some(question) = self.calling.take() {
+            question.detach();
+        }
         if let Stage::Asked(question, _) = &self.stage {
             question.detach();
         }

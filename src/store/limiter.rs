@@ -217,6 +217,11 @@ impl Question {
         Some(())
     }
 
+    /// Whether a callback has been taken to be called, and has not returned.
+    pub(super) fn is_calling(&self) -> bool {
+        self.state().calling.is_some()
+    }
+
     /// Takes the callback off. It is not running after this on another thread, and will not run.
     pub(super) fn detach(&self) {
         let mut state = self.state();
