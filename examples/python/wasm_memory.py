@@ -1,0 +1,399 @@
+"""WebAssembly linear memories from Python: a class over the C library, with ctypes and nothing else.
+
+    import wasm_memory
+
+    store = wasm_memory.Store(wasm_memory.Engine())
+    memory = wasm_memory.Memory(store, wasm_memory.MemoryType(wasm_memory.Limits(1, 10)))
+    memory.write(store, b"hello", 5)
+    assert memory.read(store, 5, 10) == memory[5:10] == b"hello"
+
+The names and signatures are those of the `wasmtime` package, as far as memories go, so that a program which only uses
+memories runs with `import wasm_memory as wasmtime`.
+
+The library is the file that the environment variable WASM_MEMORY_LIBRARY names, or else what the system finds under the
+name wasm_memory. Python 3.8 or newer.
+
+Threads: a call holds the interpreter's lock while it is in the library, so threads may share what is here. Nobody may
+close an object that another thread is using, as with files.
+"""
+
+import ctypes
+import ctypes.util
+import enum
+import operator
+import os
+import weakref
+
+__all__ = ["Engine", "Limits", "Memory", "MemoryType", "Status", "Store", "WasmMemoryError", "WasmtimeError",
+           "PAGE_SIZE", "library_version"]
+
+PAGE_SIZE = 65536
+"""The size of a page in bytes."""
+
+_U64_MAX = 2**64 - 1
+
+
+class Status(enum.IntEnum):
+    """Why a call failed: the numbers of the C header."""
+
+    OK = 0
+    NULL_ARGUMENT = 1
+    INVALID_ARGUMENT = 2
+    INVALID_TYPE = 3
+    OUT_OF_BOUNDS = 4
+    UNALIGNED = 5
+    NOT_SHARED = 6
+    SHARED = 7
+    MAXIMUM_EXCEEDED = 8
+    LIMIT_DENIED = 9
+    OUT_OF_MEMORY = 10
+    OVERLAP = 11
+    BORROWED = 12
+    ASYNC_REQUIRED = 13
+    PENDING = 14
+    INTERRUPTED = 15
+    CLOSED = 16
+    TOO_MANY_WAITERS = 17
+    PROTECTED = 18
+    UNSUPPORTED = 19
+    IO = 20
+    INTERNAL = 21
+    HOST_CONTRACT = 22
+
+
+class WasmMemoryError(Exception):
+    """A call that the library refused. Its text is the library's sentence.
+
+    `status` is a `Status`, or a plain number if the library is newer than this file; None where the library says no
+    with NULL, and gives the reason in the sentence alone.
+    """
+
+    def __init__(self, message, status=None):
+        super().__init__(message)
+        if status in Status.__members__.values():
+            status = Status(status)
+        self.status = status
+
+
+WasmtimeError = WasmMemoryError
+
+
+# --- the library ------------------------------------------------------------------------------------------------------
+
+_status = ctypes.c_int32
+_handle = ctypes.c_void_p
+_u64 = ctypes.c_uint64
+_size = ctypes.c_size_t
+_bytes = ctypes.c_void_p
+
+_SIGNATURES = {
+    "wasm_memory_version": (ctypes.c_char_p, []),
+    "wasm_memory_last_error": (_size, [ctypes.c_char_p, _size]),
+    "wasm_engine_new": (_handle, []),
+    "wasm_engine_delete": (None, [_handle]),
+    "wasm_store_new": (_handle, [_handle]),
+    "wasm_store_delete": (None, [_handle]),
+    "wasm_memorytype_try_new": (_status, [_u64, ctypes.c_bool, _u64, ctypes.c_bool, ctypes.c_bool, ctypes.c_uint8,
+                                          ctypes.POINTER(_handle)]),
+    "wasm_memorytype_delete": (None, [_handle]),
+    "wasm_memorytype_minimum": (_u64, [_handle]),
+    "wasm_memorytype_maximum": (ctypes.c_bool, [_handle, ctypes.POINTER(_u64)]),
+    "wasm_memorytype_is64": (ctypes.c_bool, [_handle]),
+    "wasm_memorytype_isshared": (ctypes.c_bool, [_handle]),
+    "wasm_memory_try_new": (_status, [_handle, _handle, ctypes.POINTER(_handle)]),
+    "wasm_memory_delete": (None, [_handle]),
+    "wasm_memory_type": (_handle, [_handle]),
+    "wasm_memory_try_grow": (_status, [_handle, _u64, ctypes.POINTER(_u64)]),
+    "wasm_memory_pages": (_u64, [_handle]),
+    "wasm_memory_data": (ctypes.c_void_p, [_handle]),
+    "wasm_memory_data_size": (_size, [_handle]),
+    "wasm_memory_read": (_status, [_handle, _u64, _bytes, _size]),
+    "wasm_memory_write": (_status, [_handle, _u64, _bytes, _size]),
+    "wasm_memory_hexdump": (_status, [_handle, _u64, _u64, ctypes.c_char_p, _size, ctypes.POINTER(_size)]),
+}
+
+
+def _load():
+    path = os.environ.get("WASM_MEMORY_LIBRARY") or ctypes.util.find_library("wasm_memory")
+    if not path:
+        raise ImportError("the library wasm_memory was not found: install it, or set WASM_MEMORY_LIBRARY to its file")
+    try:
+        library = ctypes.PyDLL(path)  # the form that holds the interpreter's lock: see "Threads" above
+        for name, (result, arguments) in _SIGNATURES.items():
+            function = getattr(library, name)
+            function.restype = result
+            function.argtypes = arguments
+    except (OSError, AttributeError) as error:
+        raise ImportError(f"{path} is not a library of wasm_memory that this file knows: {error}") from error
+    return library
+
+
+_library = _load()
+
+
+def library_version():
+    """The version of the library, such as "1.2.3"."""
+    return _library.wasm_memory_version().decode()
+
+
+def _last_error():
+    length = _library.wasm_memory_last_error(None, 0)
+    sentence = ctypes.create_string_buffer(length + 1)
+    _library.wasm_memory_last_error(sentence, len(sentence))
+    return sentence.value.decode("utf-8", "replace")
+
+
+def _check(status):
+    if status != Status.OK:
+        raise WasmMemoryError(_last_error(), status)
+
+
+def _unsigned(what, number):
+    """A number for the library. ctypes would cut it to 64 bits in silence."""
+    number = operator.index(number)
+    if not 0 <= number <= _U64_MAX:
+        raise WasmMemoryError(f"{what} must be from 0 to 2**64 - 1, not {number}", Status.INVALID_ARGUMENT)
+    return number
+
+
+def _as_bytes(data):
+    return data if isinstance(data, bytes) else memoryview(data).tobytes()
+
+
+class _Owner:
+    """Owns a handle of the library, until `close`, the end of a `with` block, or the end of the object."""
+
+    def __init__(self, handle, delete):
+        if not handle:
+            raise WasmMemoryError(_last_error())
+        self._handle = handle
+        self._delete = weakref.finalize(self, delete, handle)
+
+    @property
+    def _open(self):
+        """The handle, for a call."""
+        if self.closed:
+            raise ValueError(f"this {type(self).__name__} is closed")
+        return self._handle
+
+    @classmethod
+    def _take(cls, thing):
+        """The handle of something, if it is one of these: the library would take any address for one."""
+        if not isinstance(thing, cls):
+            raise TypeError(f"a {cls.__name__} is needed, not a {type(thing).__name__}")
+        return thing._open
+
+    @property
+    def closed(self):
+        return not self._delete.alive
+
+    def close(self):
+        """Gives the handle back. To close twice does nothing; to use the object afterwards is a ValueError."""
+        self._delete()
+
+    def __enter__(self):
+        self._open  # refuses a closed one
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+# --- the classes ------------------------------------------------------------------------------------------------------
+
+
+class Engine(_Owner):
+    """What stores are made in."""
+
+    def __init__(self):
+        super().__init__(_library.wasm_engine_new(), _library.wasm_engine_delete)
+
+
+class Store(_Owner):
+    """What memories are made in. It may be closed before its memories."""
+
+    def __init__(self, engine=None):
+        if engine is None:
+            with Engine() as engine:  # the store keeps what it needs of it
+                handle = _library.wasm_store_new(engine._open)
+        else:
+            handle = _library.wasm_store_new(Engine._take(engine))
+        super().__init__(handle, _library.wasm_store_delete)
+
+
+class Limits:
+    """A minimum and a maximum in pages; None is no maximum."""
+
+    def __init__(self, min, max=None):
+        self.min = _unsigned("a minimum", min)
+        self.max = None if max is None else _unsigned("a maximum", max)
+
+    def __eq__(self, other):
+        return (self.min, self.max) == (other.min, other.max) if isinstance(other, Limits) else NotImplemented
+
+    def __hash__(self):
+        return hash((self.min, self.max))
+
+    def __repr__(self):
+        return f"Limits({self.min}, {self.max})"
+
+
+class MemoryType(_Owner):
+    """The type of a memory."""
+
+    def __init__(self, limits, is_64=False, shared=False):
+        handle = _handle()
+        _check(_library.wasm_memorytype_try_new(limits.min, limits.max is not None, limits.max or 0, is_64, shared, 16,
+                                                ctypes.byref(handle)))
+        super().__init__(handle.value, _library.wasm_memorytype_delete)
+
+    @classmethod
+    def _of(cls, handle):
+        self = cls.__new__(cls)
+        _Owner.__init__(self, handle, _library.wasm_memorytype_delete)
+        return self
+
+    @property
+    def limits(self):
+        maximum = _u64()
+        bounded = _library.wasm_memorytype_maximum(self._open, ctypes.byref(maximum))
+        return Limits(_library.wasm_memorytype_minimum(self._open), maximum.value if bounded else None)
+
+    @property
+    def is_64(self):
+        return _library.wasm_memorytype_is64(self._open)
+
+    @property
+    def is_shared(self):
+        return _library.wasm_memorytype_isshared(self._open)
+
+
+class Memory(_Owner):
+    """A linear memory.
+
+    Each method takes the store that the memory was made in. The other forms, `len(memory)`, `memory[5]`,
+    `memory[5:10] = b"hello"`, work as on a bytearray, except that no slice can change the length.
+    """
+
+    def __init__(self, store, ty):
+        handle = _handle()
+        _check(_library.wasm_memory_try_new(Store._take(store), MemoryType._take(ty), ctypes.byref(handle)))
+        super().__init__(handle.value, _library.wasm_memory_delete)
+        self._store = store
+
+    def _in(self, store):
+        """The handle, if it is a memory of that store."""
+        Store._take(store)
+        if store is not self._store:
+            raise WasmMemoryError("the memory belongs to another store", Status.INVALID_ARGUMENT)
+        return self._open
+
+    def type(self, store):
+        """The type, with the current size as minimum."""
+        return MemoryType._of(_library.wasm_memory_type(self._in(store)))
+
+    def grow(self, store, delta):
+        """Grows by `delta` pages of zeros. Returns the pages before."""
+        previous = _u64()
+        _check(_library.wasm_memory_try_grow(self._in(store), _unsigned("growth", delta), ctypes.byref(previous)))
+        return previous.value
+
+    def size(self, store):
+        """The size in pages."""
+        return _library.wasm_memory_pages(self._in(store))
+
+    def data_len(self, store):
+        """The size in bytes."""
+        return _library.wasm_memory_data_size(self._in(store))
+
+    def data_ptr(self, store):
+        """The address of the first byte, for ctypes.
+
+        Nothing checks what is done there. It is good until the memory is closed, and the memory is closed when nothing
+        refers to it any more: keep the memory as long as the address.
+        """
+        return _library.wasm_memory_data(self._in(store))
+
+    def read(self, store, start=0, stop=None):
+        """A copy of the bytes from `start` up to `stop`.
+
+        Both mean what they mean in a slice: negative ones count from the end, without `stop` it is the end, and a
+        `stop` at or before `start` gives no bytes. But what lies outside the memory is refused, not cut off.
+        """
+        self._in(store)
+        start = self._position(start)
+        stop = len(self) if stop is None else self._position(stop)
+        return self._bytes(start, max(stop - start, 0))
+
+    def write(self, store, data, start=0):
+        """Copies bytes into the memory at `start`; a negative one counts from the end. All of them, or none."""
+        self._in(store)
+        data = _as_bytes(data)
+        _check(_library.wasm_memory_write(self._open, self._position(start), data, len(data)))
+
+    def hexdump(self, store, start=0, length=256):
+        """The bytes as a text of hexadecimal numbers and characters, sixteen to a line."""
+        self._in(store)
+        start, length = self._position(start), _unsigned("a length", length)
+        needed = _size()
+        _check(_library.wasm_memory_hexdump(self._open, start, length, None, 0, ctypes.byref(needed)))
+        text = ctypes.create_string_buffer(needed.value + 1)
+        _check(_library.wasm_memory_hexdump(self._open, start, length, text, len(text), None))
+        return text.value.decode("ascii")
+
+    def __len__(self):
+        return _library.wasm_memory_data_size(self._open)
+
+    def __getitem__(self, key):
+        if not isinstance(key, slice):
+            return self._bytes(self._index(key), 1)[0]
+        indices = range(*key.indices(len(self)))
+        if not indices:
+            return b""
+        low, high = min(indices[0], indices[-1]), max(indices[0], indices[-1])
+        return self._bytes(low, high + 1 - low)[::indices.step]
+
+    def __setitem__(self, key, value):
+        if not isinstance(key, slice):
+            _check(_library.wasm_memory_write(self._open, self._index(key), bytes([value]), 1))
+            return
+        indices = range(*key.indices(len(self)))
+        value = _as_bytes(value)
+        if len(value) != len(indices):
+            raise ValueError(f"a slice of {len(indices)} bytes cannot become {len(value)} bytes")
+        if not indices:
+            return
+        if indices.step == 1:
+            _check(_library.wasm_memory_write(self._open, indices[0], value, len(value)))
+            return
+        low, high = min(indices[0], indices[-1]), max(indices[0], indices[-1])
+        block = bytearray(self._bytes(low, high + 1 - low))
+        block[::indices.step] = value
+        _check(_library.wasm_memory_write(self._open, low, bytes(block), len(block)))
+
+    def _bytes(self, start, length):
+        memory_length = len(self)
+        if length > memory_length:  # so much room is not made only to be told
+            raise WasmMemoryError(f"out of bounds memory access: {length} bytes at offset {start} in a memory of "
+                                  f"{memory_length} bytes", Status.OUT_OF_BOUNDS)
+        buffer = ctypes.create_string_buffer(length)
+        _check(_library.wasm_memory_read(self._open, start, buffer, length))
+        return buffer.raw
+
+    def _position(self, position):
+        """An offset, counted from the end if it is negative."""
+        length = len(self)
+        offset = operator.index(position)
+        if offset < 0:
+            offset += length
+        if not 0 <= offset <= _U64_MAX:
+            raise WasmMemoryError(f"out of bounds memory access: {position} in a memory of {length} bytes",
+                                  Status.OUT_OF_BOUNDS)
+        return offset
+
+    def _index(self, key):
+        length = len(self)
+        index = operator.index(key)
+        if not -length <= index < length:
+            raise IndexError(f"{index} in a memory of {length} bytes")
+        return index + length if index < 0 else index
