@@ -373,7 +373,8 @@ typedef uint32_t wasm_memory_pages_t;
  */
 typedef struct wasm_memory_view_t {
     /**
-     * Where the memory starts. Never NULL; changes only if `wasm_memory_may_move`.
+     * Where the memory starts. Never NULL; changes only if `wasm_memory_may_move`, or if a host-made
+     * memory breaks its contract.
      */
     uint8_t *base;
     /**
@@ -1062,7 +1063,8 @@ WASM_MEMORY_API void wasm_memorytype_vec_delete(struct wasm_memorytype_vec_t *ve
  * Under `WASM_MEMORY_BOUNDS_GUARDED` the host is asked for the reservation and the guards that the engine's
  * options say; under AUTO and CHECKED it is not, and the memories are CHECKED. What the host makes is looked
  * at when it is made and each time it has grown, and is refused with `HOST_CONTRACT` when it cannot be
- * right. Shared types are `UNSUPPORTED`. Erasing and discarding write zeros.
+ * right. (A base that moved without leave is the memory's base from then on all the same, for the old place
+ * may be gone; such a memory should be deleted.) Shared types are `UNSUPPORTED`. Erasing and discarding write zeros.
  *
  * Parameters: `config`: NULL is ignored, and the finalizer does not run. `allocator`: copied, in place of the
  * one set before; NULL: the library makes the memories again. One without `new_memory`, or with a

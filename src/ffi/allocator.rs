@@ -254,7 +254,8 @@ unsafe impl MemoryCreator for HostAllocator {
 /// Under `WASM_MEMORY_BOUNDS_GUARDED` the host is asked for the reservation and the guards that the engine's
 /// options say; under AUTO and CHECKED it is not, and the memories are CHECKED. What the host makes is looked
 /// at when it is made and each time it has grown, and is refused with `HOST_CONTRACT` when it cannot be
-/// right. Shared types are `UNSUPPORTED`. Erasing and discarding write zeros.
+/// right. (A base that moved without leave is the memory's base from then on all the same, for the old place
+/// may be gone; such a memory should be deleted.) Shared types are `UNSUPPORTED`. Erasing and discarding write zeros.
 ///
 /// Parameters: `config`: NULL is ignored, and the finalizer does not run. `allocator`: copied, in place of the
 /// one set before; NULL: the library makes the memories again. One without `new_memory`, or with a
@@ -291,11 +292,14 @@ unsafe fn host_allocator(
         finalizer: None,
     };
     // SAFETY: the contract of the ABI: a table, which starts with its size.
-    let table = unsafe { read(allocator, struct_size(allocator)?, empty) };
+    let size = unsafe { struct_size(allocator) }.unwrap_or(0);
+    // SAFETY: the contract of the ABI: so many bytes.
+    let table = unsafe { read(allocator, size, empty) };
     let new_memory = table.new_memory.ok_or(Error::InvalidArgument {
         name: "memory_allocator",
-        value: 0,
-        expected: "it has no new_memory; set the callback, and struct_size to sizeof of the table",
+        value: size as u64,
+        expected: "the value is its struct_size, within which there is no new_memory; set that, and struct_size \
+                   to sizeof of the table",
     })?;
     let host = Env { env: table.env, finalizer: table.finalizer };
     Ok(try_box(HostAllocator { host, new_memory })?)

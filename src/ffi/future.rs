@@ -9,7 +9,7 @@ use crate::alloc::Ref;
 use crate::error::Error;
 use crate::store::{MemoryFuture, ReadyCallback, Ticket};
 use crate::units::Pages;
-use core::cell::{RefCell, RefMut};
+use core::cell::{Cell, RefCell, RefMut};
 use core::ffi::c_void;
 use core::mem::ManuallyDrop;
 use core::ptr;
@@ -24,16 +24,21 @@ pub struct wasm_memory_ticket_t {
 
 /// A creation or growth under way.
 #[allow(non_camel_case_types, reason = "the C name")]
-pub struct wasm_memory_future_t(RefCell<MemoryFuture>);
+pub struct wasm_memory_future_t {
+    future: RefCell<MemoryFuture>,
+    /// Set when it is deleted, for a poll from within which that happens.
+    deleted: Cell<bool>,
+}
 
 impl wasm_memory_future_t {
     fn new_raw(future: MemoryFuture) -> Result<*mut Self, Error> {
-        Ok(Ref::try_new(Self(RefCell::new(future)))?.into_raw())
+        let (future, deleted) = (RefCell::new(future), Cell::new(false));
+        Ok(Ref::try_new(Self { future, deleted })?.into_raw())
     }
 
     /// The future, unless a callback of the limiter is called from within it at this moment.
     fn get(&self) -> Result<RefMut<'_, MemoryFuture>, Error> {
-        self.0.try_borrow_mut().map_err(|_| Error::Pending)
+        self.future.try_borrow_mut().map_err(|_| Error::Pending)
     }
 }
 
@@ -112,8 +117,11 @@ pub unsafe extern "C" fn wasm_memory_grow_async(
 pub unsafe extern "C" fn wasm_memory_future_poll(
     future: *mut wasm_memory_future_t,
 ) -> wasm_memory_status_t {
-    // SAFETY: passed on.
-    status(|| unsafe { held(future) }?.get()?.poll())
+    status(|| {
+        // SAFETY: passed on.
+        let held = unsafe { held(future) }?;
+        held.get()?.poll_unless(|| held.deleted.get())
+    })
 }
 
 /// Waits for the outcome of a creation or growth, then answers like `wasm_memory_future_poll`.
@@ -130,8 +138,11 @@ pub unsafe extern "C" fn wasm_memory_future_wait(
     timeout_ns: i64,
 ) -> wasm_memory_status_t {
     let timeout = u64::try_from(timeout_ns).ok().map(Duration::from_nanos);
-    // SAFETY: passed on.
-    status(|| unsafe { held(future) }?.get()?.wait(timeout))
+    status(|| {
+        // SAFETY: passed on.
+        let held = unsafe { held(future) }?;
+        held.get()?.wait_unless(timeout, || held.deleted.get())
+    })
 }
 
 /// Takes the memory of a creation that succeeded.
@@ -217,7 +228,8 @@ pub unsafe extern "C" fn wasm_memory_future_on_ready(
 pub unsafe extern "C" fn wasm_memory_future_delete(future: *mut wasm_memory_future_t) {
     if !future.is_null() {
         // SAFETY: the contract of the ABI: a live future, from into_raw in new_raw.
-        drop(unsafe { Ref::from_raw(future) });
+        let future = unsafe { Ref::from_raw(future) };
+        future.deleted.set(true);
     }
 }
 

@@ -29,7 +29,8 @@ pub type byte_t = core::ffi::c_char;
 #[allow(non_camel_case_types, reason = "the C name")]
 #[repr(C)]
 pub struct wasm_memory_view_t {
-    /// Where the memory starts. Never NULL; changes only if `wasm_memory_may_move`.
+    /// Where the memory starts. Never NULL; changes only if `wasm_memory_may_move`, or if a host-made
+    /// memory breaks its contract.
     pub base: *mut u8,
     /// The length in bytes: read it with acquire.
     pub byte_length: usize,

@@ -93,8 +93,9 @@ impl Memory {
         if ptr::eq(self, source_memory) {
             return self.copy_within(destination, source, length);
         }
+        self.borrow.check_writable()?;
         let from = source_memory.readable(source, length)?;
-        let to = self.writable(destination, length)?;
+        let to = self.range(destination, length)?;
         // SAFETY: each range was found in its memory. A host may have made both memories of the same
         // bytes, so they may overlap.
         unsafe { to.copy_from(from, in_host(length)) };

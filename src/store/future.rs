@@ -20,6 +20,8 @@ pub struct MemoryFuture {
     on_ready: Option<ReadyCallback>,
     /// A question that is answered, but whose callback had not returned when last seen.
     calling: Option<Ref<Question>>,
+    /// What the host gave to the store lives as long as any future of it.
+    _store: Store,
 }
 
 #[derive(Debug)]
@@ -53,18 +55,18 @@ impl core::fmt::Debug for Question {
 type Step = Result<Stage, Error>;
 
 fn create(store: Store, ty: MemoryType) -> Step {
-    match store.ask(&Request::creation(&ty))? {
+    match store.ask(&Request::creation(&ty), None)? {
         None => Ok(Stage::Done(Ok(Outcome::Memory(Some(store.make(ty)?))))),
         Some(question) => Ok(Stage::Asked(question, Job::Creation(store, ty))),
     }
 }
 
-fn grow(member: Ref<Member>, delta: Pages) -> Step {
+fn grow(member: Ref<Member>, delta: Pages, on_ready: Option<ReadyCallback>) -> Step {
     loop {
         let Some(growth) = member.memory().plan_growth(delta)? else {
             return Ok(Stage::Done(Ok(Outcome::Grown(member.memory().pages()))));
         };
-        if let Some(question) = member.store().ask(&member.request(growth))? {
+        if let Some(question) = member.store().ask(&member.request(growth), on_ready)? {
             return Ok(Stage::Asked(question, Job::Growth(member, delta, growth)));
         }
         if let Some(previous) = member.perform(growth)? {
@@ -75,7 +77,7 @@ fn grow(member: Ref<Member>, delta: Pages) -> Step {
 
 impl Job {
     /// Goes on with the limiter's answer.
-    fn proceed(self, allowed: bool) -> Stage {
+    fn proceed(self, allowed: bool, on_ready: Option<ReadyCallback>) -> Stage {
         let step = match self {
             Self::Creation(store, ty) => store.telling(|| {
                 if !allowed {
@@ -91,7 +93,7 @@ impl Job {
                 member.memory().plan_growth(delta)?;
                 match member.perform(growth)? {
                     Some(previous) => Ok(Stage::Done(Ok(Outcome::Grown(previous)))),
-                    None => grow(member.clone(), delta),
+                    None => grow(member.clone(), delta, on_ready),
                 }
             }),
         };
@@ -101,40 +103,60 @@ impl Job {
 
 impl MemoryFuture {
     pub(super) fn creation(store: Store, ty: MemoryType) -> Self {
-        Self::new(store.telling(|| create(store.clone(), ty)))
+        Self::new(store.clone(), store.telling(|| create(store.clone(), ty)))
     }
 
     pub(crate) fn growth(member: Ref<Member>, delta: Pages) -> Self {
-        Self::new(member.counting(|| grow(member.clone(), delta)))
+        Self::new(member.store().clone(), member.counting(|| grow(member.clone(), delta, None)))
     }
 
-    fn new(step: Step) -> Self {
+    fn new(store: Store, step: Step) -> Self {
         Self {
             stage: step.unwrap_or_else(|error| Stage::Done(Err(error))),
             on_ready: None,
             calling: None,
+            _store: store,
         }
     }
 
     /// Goes on as far as that is possible without waiting; the error is [`Error::Pending`] as long as the
     /// limiter has not answered, and the reason if the work failed.
     pub fn poll(&mut self) -> Result<(), Error> {
-        self.proceed(|question| question.answer())
+        self.poll_unless(|| false)
     }
 
     /// Waits for the outcome, at most as long as `timeout` says; `None`: for ever. Answers like
     /// [`MemoryFuture::poll`].
     pub fn wait(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
-        // A time past what the clock can show is for ever.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        self.proceed(|question| question.wait(deadline))
+        self.wait_unless(timeout, || false)
     }
 
-    fn proceed(&mut self, answer: impl Fn(&Question) -> Option<bool>) -> Result<(), Error> {
+    /// Polls, and stops when it is given up from within.
+    pub(crate) fn poll_unless(&mut self, given_up: impl Fn() -> bool) -> Result<(), Error> {
+        self.proceed(Question::answer, given_up)
+    }
+
+    /// Waits, and stops when it is given up from within.
+    pub(crate) fn wait_unless(
+        &mut self,
+        timeout: Option<Duration>,
+        given_up: impl Fn() -> bool,
+    ) -> Result<(), Error> {
+        // A time past what the clock can show is for ever.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        self.proceed(|question| question.wait(deadline), given_up)
+    }
+
+    fn proceed(
+        &mut self,
+        answer: impl Fn(&Question) -> Option<bool>,
+        given_up: impl Fn() -> bool,
+    ) -> Result<(), Error> {
         loop {
             let allowed = match &self.stage {
                 Stage::Done(Ok(_)) => return Ok(()),
                 Stage::Done(Err(error)) => return Err(*error),
+                Stage::Asked(..) if given_up() => return Err(Error::Pending),
                 Stage::Asked(question, _) => answer(question).ok_or(Error::Pending)?,
             };
             // The limiter may call back into the library from here, but nobody else has this future.
@@ -146,10 +168,9 @@ impl MemoryFuture {
                 {
                     before.detach();
                 }
-                self.stage = job.proceed(allowed);
+                // It may be asked again, and answered at once, and so on.
+                self.stage = job.proceed(allowed, self.on_ready);
             }
-            // It may have been asked again.
-            self.attach();
         }
     }
 
@@ -180,14 +201,10 @@ impl MemoryFuture {
     pub(crate) fn on_ready(&mut self, callback: Option<ReadyCallback>) -> Option<ReadyCallback> {
         self.detach();
         self.on_ready = callback;
-        if self.attach().is_some() { None } else { callback }
-    }
-
-    /// Hands the callback to the question that is open; `None` when there is none.
-    fn attach(&self) -> Option<()> {
-        match (&self.stage, self.on_ready) {
-            (Stage::Asked(question, _), Some(callback)) => question.attach(callback),
-            _ => None,
+        let callback = callback?;
+        match &self.stage {
+            Stage::Asked(question, _) if question.attach(callback) => None,
+            _ => Some(callback),
         }
     }
 

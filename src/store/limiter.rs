@@ -155,9 +155,10 @@ impl Question {
     pub(super) fn new(
         store: Store,
         limiter: Ref<Box<dyn AsyncLimiter>>,
+        on_ready: Option<ReadyCallback>,
     ) -> Result<Ref<Self>, Error> {
         Ref::try_new(Self {
-            state: Mutex::default(),
+            state: Mutex::new(Asked { on_ready, ..Asked::default() }),
             changed: Condvar::new(),
             _limiter: limiter,
             _store: store,
@@ -206,15 +207,14 @@ impl Question {
         }
     }
 
-    /// Attaches what is to be called at the answer; `None` when that is there already, and then nothing
-    /// is attached.
-    pub(super) fn attach(&self, callback: ReadyCallback) -> Option<()> {
+    /// Attaches what is to be called at the answer, unless that is there already.
+    pub(super) fn attach(&self, callback: ReadyCallback) -> bool {
         let mut state = self.state();
-        if state.answer.is_some() {
-            return None;
+        let open = state.answer.is_none();
+        if open {
+            state.on_ready = Some(callback);
         }
-        state.on_ready = Some(callback);
-        Some(())
+        open
     }
 
     /// Whether a callback has been taken to be called, and has not returned.

@@ -174,14 +174,19 @@ impl Store {
         }
     }
 
-    /// Asks the limits, then the limiter. `None`: they agree. `Some`: the answer comes later.
-    fn ask(&self, request: &Request) -> Result<Option<Ref<Question>>, Error> {
+    /// Asks the limits, then the limiter. `None`: they agree. `Some`: the answer comes later, or is there, and
+    /// `on_ready` is called with it.
+    fn ask(
+        &self,
+        request: &Request,
+        on_ready: Option<ReadyCallback>,
+    ) -> Result<Option<Ref<Question>>, Error> {
         match self.pass_limits(request)? {
             None => Ok(None),
             Some(Deciding::Now(limiter)) if limiter.memory_growing(request) => Ok(None),
             Some(Deciding::Now(_)) => Err(request.denied()),
             Some(Deciding::Later(limiter)) => {
-                let question = Question::new(self.clone(), limiter.clone())?;
+                let question = Question::new(self.clone(), limiter.clone(), on_ready)?;
                 limiter.memory_growing(request, Ticket::new(question.clone()));
                 Ok(Some(question))
             }
