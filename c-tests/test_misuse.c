@@ -2,6 +2,7 @@
  * defined, what is written is zero, and nothing else changes. */
 #include "wasm_memory.h"
 
+#include "support/limiters.h"
 #include "support/memories.h"
 
 /* An address that is not NULL and must not survive in an out-parameter. */
@@ -34,6 +35,10 @@ TEST(deleting_nothing_does_nothing) {
     wasm_memorytype_delete(NULL);
     wasm_memorytype_vec_delete(NULL);
     wasm_memory_delete(NULL);
+    wasm_data_segment_delete(NULL);
+    wasm_memory_future_delete(NULL);
+    wasm_memory_ticket_resolve(NULL, true); /* nor is there anything to answer */
+    wasm_memory_ticket_resolve(NULL, false);
     CHECK_LAST_ERROR("70001"); /* it is no failure */
 }
 
@@ -260,6 +265,196 @@ TEST(loads_and_stores_of_nothing) {
     host_delete(host);
 }
 
+TEST(bulk_operations_on_no_memory) {
+    const host_t host = host_default();
+    wasm_memory_t *const memory = memory_of(host, pages_32(1, 2));
+    CHECK_STATUS(wasm_memory_zero(NULL, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_zero(NULL, UINT64_MAX, UINT64_MAX), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_erase(NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_discard(NULL, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_copy_within_nonoverlapping(NULL, 0, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_copy_within_nonoverlapping(NULL, 0, 0, 8), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_copy_between(NULL, 0, memory, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_copy_between(memory, 0, NULL, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_copy_between(NULL, 0, NULL, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_copy_between(memory, UINT64_MAX, NULL, 0, 1), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_copy_between(NULL, 0, memory, UINT64_MAX, 1), WASM_MEMORY_NULL_ARGUMENT);
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
+TEST(segments_of_nothing) {
+    const host_t host = host_default();
+    wasm_memory_t *const memory = memory_of(host, pages_32(1, 2));
+    wasm_data_segment_t *segment;
+    CHECK_NOTHING(wasm_data_segment_new(NULL, 1), NULL);
+    CHECK_NOTHING(wasm_data_segment_new(NULL, SIZE_MAX), NULL);
+    segment = wasm_data_segment_new(NULL, 0); /* an empty buffer */
+    CHECK(segment != NULL);
+    wasm_data_segment_drop(NULL);
+    CHECK_STATUS(wasm_memory_init(NULL, 0, segment, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_init(memory, 0, NULL, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_init(NULL, 0, NULL, 0, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_init(memory, UINT64_MAX, NULL, 0, 1), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_init(NULL, 0, segment, 1, 1), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_init(memory, 0, segment, 0, 0), WASM_MEMORY_OK);
+    wasm_data_segment_delete(segment);
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
+static void count_call(void *env, uint8_t *data, size_t length) {
+    (void)data, (void)length;
+    *(int *)env += 1;
+}
+
+TEST(borrows_of_nothing_call_nobody) {
+    const host_t host = host_default();
+    wasm_memory_t *const memory = memory_of(host, pages_32(1, 2));
+    int calls = 0;
+    CHECK_STATUS(wasm_memory_with_data(NULL, count_call, &calls), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_with_data(memory, NULL, &calls), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_with_data(NULL, NULL, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_with_data_mut(NULL, count_call, &calls), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_with_data_mut(memory, NULL, &calls), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_with_data_mut(NULL, NULL, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_EQ(calls, 0);
+    CHECK_STATUS(wasm_memory_store_u8(memory, 0, 1), WASM_MEMORY_OK); /* nothing stayed borrowed */
+    CHECK_STATUS(wasm_memory_with_data_mut(memory, count_call, &calls), WASM_MEMORY_OK);
+    CHECK_EQ(calls, 1);
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
+TEST(data_and_store_of_nothing) {
+    const host_t host = host_default();
+    wasm_memory_t *const memory = memory_of(host, pages_32(1, 2));
+    uint8_t *data = GARBAGE(uint8_t);
+    size_t length = 77;
+    void *store_data = GARBAGE(void);
+    CHECK_STATUS(wasm_memory_data_and_store(NULL, &data, &length, &store_data), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK(data == NULL);
+    CHECK_EQ(length, 0);
+    CHECK(store_data == NULL);
+    length = 77;
+    CHECK_STATUS(wasm_memory_data_and_store(NULL, NULL, &length, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_EQ(length, 0);
+    CHECK_STATUS(wasm_memory_data_and_store(NULL, NULL, NULL, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_data_and_store(memory, NULL, NULL, NULL), WASM_MEMORY_OK); /* all of them optional */
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
+TEST(dumps_of_nothing) {
+    const host_t host = host_default();
+    wasm_memory_t *const memory = memory_of(host, pages_32(1, 2));
+    char text[8] = "unmoved";
+    size_t needed = 77;
+    CHECK_STATUS(wasm_memory_hexdump(NULL, 0, 1, text, sizeof text, &needed), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_EQ(needed, 0);
+    needed = 77;
+    CHECK_STATUS(wasm_memory_hexdump(NULL, 0, 0, NULL, 0, &needed), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_EQ(needed, 0);
+    needed = 77;
+    CHECK_STATUS(wasm_memory_hexdump(memory, 0, 1, NULL, 8, &needed), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_EQ(needed, 0);
+    CHECK_STATUS(wasm_memory_hexdump(memory, 0, 0, NULL, SIZE_MAX, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_hexdump(NULL, 0, 1, text, sizeof text, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK(memcmp(text, "unmoved", 8) == 0);
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
+TEST(data_of_no_store) {
+    int finalized = 0;
+    CHECK_NOTHING(wasm_store_data(NULL), NULL);
+    wasm_store_data_set(NULL, &finalized, count_one);
+    wasm_store_data_set(NULL, NULL, NULL);
+    CHECK_EQ(finalized, 0);
+}
+
+TEST(limits_and_limiters_of_nothing) {
+    const host_t host = host_default();
+    const wasm_memory_limits_t none = limits_of(0, 0, 0);
+    watch_t watch = watching(host);
+    const wasm_memory_limiter_t limiter = limiter_of(&watch);
+    const wasm_memory_limiter_async_t limiter_async = limiter_async_of(&watch);
+    wasm_memory_t *memory;
+    CHECK_STATUS(wasm_store_limits_set(NULL, &none), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_store_limits_set(NULL, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_store_limiter_set(NULL, &limiter), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_store_limiter_set(NULL, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_store_limiter_async_set(NULL, &limiter_async), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_store_limiter_async_set(NULL, NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_store_limits_set(host.store, NULL), WASM_MEMORY_OK); /* none any more, though there were none */
+    CHECK_STATUS(wasm_store_limiter_set(host.store, NULL), WASM_MEMORY_OK);
+    CHECK_STATUS(wasm_store_limiter_async_set(host.store, NULL), WASM_MEMORY_OK);
+    memory = memory_of(host, pages_32(1, 2));
+    CHECK_STATUS(wasm_memory_try_grow(memory, 1, NULL), WASM_MEMORY_OK);
+    wasm_memory_delete(memory);
+    host_delete(host);
+    CHECK_EQ(watch.asked + watch.failed + watch.finalized, 0); /* nobody has copied it */
+}
+
+TEST(futures_of_nothing) {
+    const host_t host = host_default();
+    wasm_memorytype_t *const type = type_of(pages_32(1, 2));
+    watch_t watch = watching(host);
+    wasm_memory_future_t *future;
+    int called = 0;
+    limiter_set(host.store, &watch);
+    CHECK_NOTHING(wasm_memory_new_async(NULL, type), NULL);
+    CHECK_NOTHING(wasm_memory_new_async(host.store, NULL), NULL);
+    CHECK_NOTHING(wasm_memory_new_async(NULL, NULL), NULL);
+    CHECK_NOTHING(wasm_memory_grow_async(NULL, 0), NULL);
+    CHECK_NOTHING(wasm_memory_grow_async(NULL, 1), NULL);
+    CHECK_EQ(watch.asked + watch.failed, 0);
+    CHECK_STATUS(wasm_memory_future_poll(NULL), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_future_wait(NULL, 0), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_future_wait(NULL, -1), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_STATUS(wasm_memory_future_wait(NULL, INT64_MAX), WASM_MEMORY_NULL_ARGUMENT);
+    CHECK_NOTHING(wasm_memory_future_take_memory(NULL), NULL);
+    CHECK_NOTHING(wasm_memory_future_previous_pages(NULL), 0);
+    wasm_memory_future_on_ready(NULL, count_one, &called);
+    wasm_memory_future_on_ready(NULL, NULL, NULL);
+    CHECK_EQ(called, 0);
+    future = wasm_memory_new_async(host.store, type);
+    wasm_memory_future_on_ready(future, NULL, &called);
+    CHECK_STATUS(wasm_memory_future_poll(future), WASM_MEMORY_OK);
+    CHECK_EQ(called, 0);
+    wasm_memory_future_delete(future);
+    wasm_memorytype_delete(type);
+    host_delete(host);
+}
+
+static wasm_memory_status_t make_none(void *env, const wasm_memorytype_t *type, size_t minimum, size_t maximum,
+                                      size_t reserved, size_t guard, wasm_linear_memory_t *out) {
+    (void)env, (void)type, (void)minimum, (void)maximum, (void)reserved, (void)guard, (void)out;
+    return WASM_MEMORY_IO;
+}
+
+TEST(allocators_of_nothing) {
+    wasm_config_t *const config = wasm_config_new();
+    wasm_memory_allocator_t allocator;
+    wasm_memory_t *memory;
+    host_t host;
+    int finalized = 0;
+    memset(&allocator, 0, sizeof allocator);
+    allocator.struct_size = sizeof allocator;
+    allocator.env = &finalized;
+    allocator.new_memory = make_none;
+    allocator.finalizer = count_one;
+    wasm_config_memory_allocator_set(NULL, &allocator); /* ignored, and not taken */
+    wasm_config_memory_allocator_set(NULL, NULL);
+    CHECK_EQ(finalized, 0);
+    wasm_config_memory_allocator_set(config, NULL);
+    host = host_with(config);
+    memory = memory_of(host, pages_32(1, 2));
+    wasm_memory_delete(memory);
+    host_delete(host);
+    CHECK_EQ(finalized, 0);
+}
+
 TEST(reports_about_nothing) {
     const host_t host = host_default();
     wasm_memory_t *const memory = memory_of(host, pages_32(1, 2));
@@ -293,6 +488,9 @@ TEST(misuse_changes_no_memory) {
     wasm_memory_store_v128(memory, 0, NULL);
     wasm_memory_accessible(memory, NULL, NULL);
     wasm_memory_stats(memory, NULL);
+    wasm_memory_copy_between(memory, 0, NULL, 0, 8);
+    wasm_memory_init(memory, 0, NULL, 0, 8);
+    wasm_memory_with_data_mut(memory, NULL, NULL);
     after = stats_of(memory);
     CHECK_EQ(after.byte_length, before.byte_length);
     CHECK_EQ(after.grow_failures, before.grow_failures);
@@ -314,6 +512,15 @@ int main(void) {
     RUN(host_info_of_nothing);
     RUN(access_to_no_memory);
     RUN(loads_and_stores_of_nothing);
+    RUN(bulk_operations_on_no_memory);
+    RUN(segments_of_nothing);
+    RUN(borrows_of_nothing_call_nobody);
+    RUN(data_and_store_of_nothing);
+    RUN(dumps_of_nothing);
+    RUN(data_of_no_store);
+    RUN(limits_and_limiters_of_nothing);
+    RUN(futures_of_nothing);
+    RUN(allocators_of_nothing);
     RUN(reports_about_nothing);
     RUN(misuse_changes_no_memory);
     return check_finish();

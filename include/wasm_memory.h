@@ -88,11 +88,6 @@ static const size_t MEMORY_PAGE_SIZE WASM_MEMORY_UNUSED = 0x10000;
 #endif
 
 
-/**
- * The static limits of a store; `u64::MAX` is none.
- */
-typedef struct Limits Limits;
-
 #if !defined(WASM_H)
 /**
  * The options of an engine that is to be made.
@@ -205,7 +200,7 @@ typedef struct wasm_linear_memory_t {
      */
     void *env;
     /**
-     * How many bytes are accessible now. Required.
+     * How many bytes are accessible now; under GUARDED exactly as many as were asked for. Required.
      */
     size_t (*byte_size)(void *env);
     /**
@@ -213,8 +208,9 @@ typedef struct wasm_linear_memory_t {
      */
     bool (*maximum_byte_size)(void *env, size_t *out);
     /**
-     * Makes at least `new_size` bytes accessible, or answers why not and changes nothing. While it runs the
-     * memory's bytes count as lent: what reads or writes them answers `BORROWED`. Required.
+     * Makes at least `new_size` bytes accessible (exactly so many under GUARDED), or answers why not and changes
+     * nothing; `PENDING` and `ASYNC_REQUIRED` are no answers. While it runs the memory's bytes count as lent:
+     * what reads or writes them answers `BORROWED`. Required.
      */
     wasm_memory_status_t (*grow_to)(void *env, size_t new_size);
     /**
@@ -247,7 +243,7 @@ typedef struct wasm_memory_allocator_t {
     void *env;
     /**
      * Makes a memory of `minimum` zero bytes that can become `maximum` bytes large (`SIZE_MAX`: the type has no
-     * maximum), or answers why not. Under GUARDED the span of `reserved_bytes` and, behind them,
+     * maximum), or answers why not (never `PENDING` or `ASYNC_REQUIRED`). Under GUARDED the span of `reserved_bytes` and, behind them,
      * `guard_bytes` must be the memory's own, and what lies in it past the size must fault; else both are 0.
      * It fills `out`, which has 256 zeroed bytes, and sets its `struct_size`. `type` is valid during the
      * call. Required.
@@ -579,8 +575,6 @@ typedef struct wasm_memory_stats_t {
  * Generated code compares with the length; growth needs no system call.
  */
 #define WASM_MEMORY_BOUNDS_CHECKED 2
-
-
 
 #ifdef __cplusplus
 extern "C" {
@@ -1407,7 +1401,8 @@ WASM_MEMORY_API bool wasm_memory_grow(struct wasm_memory_t *memory, wasm_memory_
  * limiter), `OUT_OF_MEMORY` (a reservation that is too small, or the system; errno is the system's, and
  * the sentence names the option that helps), `HOST_CONTRACT` (a host-made memory broke its contract) or
  * the status with which its host refused. They are looked for in this order, and growth by 0 looks for
- * none. On failure nothing has changed. A limiter that the store has hears of it.
+ * none. On failure nothing has changed; but after `HOST_CONTRACT` the base is where the host says that it
+ * is. A limiter that the store has hears of it.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: the base, if `wasm_memory_may_move`.
@@ -1549,8 +1544,9 @@ struct wasm_memory_future_t *wasm_memory_grow_async(struct wasm_memory_t *memory
  * allowed it, the memory is made or grown in this call.
  *
  * Parameters: `future`: not consumed.
- * Returns: `PENDING` as long as the limiter has not answered; else the outcome, again and again the same:
- * `OK`, or any status of `wasm_memory_try_new` or `wasm_memory_try_grow`. `NULL_ARGUMENT`.
+ * Returns: `PENDING` as long as the limiter has not answered, and to a callback that was called from within a
+ * poll or wait of the same future; else the outcome, again and again the same: `OK`, or any status of
+ * `wasm_memory_try_new` or `wasm_memory_try_grow`. `NULL_ARGUMENT`.
  * Ownership: none passes.
  * Threads: one at a time for one future; for a growth, also for its memory.
  * Invalidates: for a growth, the base, if `wasm_memory_may_move`.
@@ -1601,15 +1597,16 @@ uint64_t wasm_memory_future_previous_pages(const struct wasm_memory_future_t *fu
 
 /**
  * Sets what is to be called when there is something to poll for: once for each answer of the limiter, on
- * the thread that resolves the ticket; at once, on this thread, when there is nothing to wait for.
+ * the thread that resolves the ticket (inside a poll or wait, if the limiter is asked again there and
+ * answers at once); or now, on this thread, when there is nothing to wait for.
  *
  * Parameters: `future`: not consumed; NULL does nothing (`NULL_ARGUMENT`). `callback`: takes the place of the
  * one set before; NULL: none. `env`: passed to it.
  * Returns: nothing.
  * Ownership: `env` stays the caller's. When this or `wasm_memory_future_delete` has returned, the callback
- * before is not running and will not run, so that its `env` may go. (Either waits for a callback that is
- * running on another thread; so a callback must not wait for the thread that uses the future. A callback may
- * delete its future.)
+ * before is not running on another thread and will not run, so that its `env` may go. (Either waits for a
+ * callback that is running on another thread; so a callback must not wait for the thread that uses the
+ * future. Called from within such a callback, be it of this future or of another, neither waits.)
  * Threads: one at a time for one future.
  * Invalidates: nothing.
  */
@@ -1625,7 +1622,8 @@ void wasm_memory_future_on_ready(struct wasm_memory_future_t *future,
  * Parameters: `future`: may be NULL, which does nothing.
  * Returns: nothing.
  * Ownership: the future passes to the library.
- * Threads: any, as long as no other call uses the future.
+ * Threads: any, as long as no other thread uses the future. A callback may delete the future that it is
+ * called for, also from within its poll or wait, which then answers `PENDING` and does no more.
  * Invalidates: the future.
  */
 WASM_MEMORY_API

@@ -25,8 +25,8 @@ pub unsafe trait LinearMemory: Send + Sync {
         None
     }
 
-    /// Makes at least `new_size` bytes accessible. Called by one thread at a time. On failure nothing
-    /// has changed.
+    /// Makes at least `new_size` bytes accessible; exactly as many where guards were asked for. Called by
+    /// one thread at a time. On failure nothing has changed.
     fn grow_to(&self, new_size: usize) -> Result<(), Error>;
 
     /// Where the bytes start.
@@ -104,6 +104,16 @@ pub enum Breach {
         /// The bytes asked for.
         wanted: usize,
     },
+    /// More bytes than were asked for, where what lies past them must fault.
+    #[error(
+        "byte_size is {size}, more than the {wanted} bytes asked for: under GUARDED what lies past those must fault"
+    )]
+    Unguarded {
+        /// The bytes there are.
+        size: usize,
+        /// The bytes asked for.
+        wanted: usize,
+    },
     /// A maximum that the memory has passed already.
     #[error("maximum_byte_size is {maximum}, less than the {size} bytes that the memory has")]
     MaximumBelowSize {
@@ -135,8 +145,8 @@ pub enum Breach {
         "the table that new_memory filled has a struct_size of {0}: set it to sizeof(wasm_linear_memory_t)"
     )]
     StructSize(usize),
-    /// A status that is none.
-    #[error("{callback} returned {status}, which is no status")]
+    /// A status that is none, or makes no sense here.
+    #[error("{callback} returned {status}, which is no status, or none that it may return")]
     UnknownStatus {
         /// The callback.
         callback: &'static str,

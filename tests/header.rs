@@ -93,3 +93,18 @@ fn every_exported_function_is_in_the_header() {
     }
     assert_eq!(exported, declared.len());
 }
+
+/// A type that the source makes public by accident shows up as one of these.
+#[test]
+fn every_type_in_the_header_has_our_prefix() {
+    let header = fs::read_to_string(HEADER).unwrap();
+    let mut seen = 0;
+    let starts = |line: &&str| line.starts_with("typedef ") || line.starts_with("} ");
+    for line in header.lines().filter(starts).filter(|line| !line.contains("extern")) {
+        let words: Vec<_> = line.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
+        let ours = |word: &&str| word.starts_with("wasm_") || *word == "byte_t";
+        assert!(words.iter().any(ours), "{line}");
+        seen += 1;
+    }
+    assert!(seen > 20, "only {seen} types were found");
+}

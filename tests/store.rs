@@ -239,8 +239,8 @@ fn futures_go_on_with_the_answer_and_are_asked_again_when_the_length_changed() {
 
     assert_eq!(memory.grow(Pages(1)), Err(Error::AsyncRequired));
     assert_eq!(memory.grow(Pages(0)), Ok(Pages(1)));
-    let mut first = memory.grow_async(Pages(2));
-    let mut second = memory.grow_async(Pages(3));
+    let first = memory.grow_async(Pages(2)).unwrap();
+    let second = memory.grow_async(Pages(3)).unwrap();
     assert_eq!(first.poll(), Err(Error::Pending));
     pile.answer(true);
     pile.answer(true);
@@ -254,7 +254,7 @@ fn futures_go_on_with_the_answer_and_are_asked_again_when_the_length_changed() {
     assert!(matches!(second.poll(), Err(Error::LimiterDenied { .. })));
     assert_eq!(memory.pages(), Pages(3));
 
-    let mut creation = store.new_memory_async(ty(2, 9));
+    let creation = store.new_memory_async(ty(2, 9)).unwrap();
     drop(store);
     std::thread::scope(|scope| {
         scope.spawn(|| {
@@ -273,10 +273,10 @@ fn a_ticket_outlives_its_future_and_a_dropped_ticket_means_no() {
     let store = store();
     let pile = Pile::default();
     store.set_async_limiter(Some(Box::new(pile.clone()))).unwrap();
-    let given_up: MemoryFuture = store.new_memory_async(ty(1, 1));
+    let given_up: MemoryFuture = store.new_memory_async(ty(1, 1)).unwrap();
     drop(given_up);
     pile.answer(true);
-    let mut denied = store.new_memory_async(ty(1, 1));
+    let denied = store.new_memory_async(ty(1, 1)).unwrap();
     pile.0.lock().unwrap().clear();
     assert!(matches!(denied.poll(), Err(Error::LimiterDenied { .. })));
     assert!(denied.take_memory().is_err());

@@ -44,6 +44,43 @@ FIELD(wasm_memory_stats_t, bounds, 80, 4);
 FIELD(wasm_memory_stats_t, may_move, 84, 1);
 FIELD(wasm_memory_stats_t, shared, 85, 1);
 FIELD(wasm_memory_stats_t, resident_bytes, 88, 8);
+
+_Static_assert(sizeof(wasm_memory_limits_t) >= 32, "the limits have the fields of 0.1");
+FIELD(wasm_memory_limits_t, struct_size, 0, 8);
+FIELD(wasm_memory_limits_t, max_memory_bytes, 8, 8);
+FIELD(wasm_memory_limits_t, max_total_bytes, 16, 8);
+FIELD(wasm_memory_limits_t, max_memories, 24, 8);
+
+_Static_assert(sizeof(wasm_memory_limiter_t) >= 40, "the limiter has the fields of 0.1");
+FIELD(wasm_memory_limiter_t, struct_size, 0, 8);
+FIELD(wasm_memory_limiter_t, env, 8, 8);
+FIELD(wasm_memory_limiter_t, memory_growing, 16, 8);
+FIELD(wasm_memory_limiter_t, memory_grow_failed, 24, 8);
+FIELD(wasm_memory_limiter_t, finalizer, 32, 8);
+
+_Static_assert(sizeof(wasm_memory_limiter_async_t) >= 40, "the asynchronous limiter has the fields of 0.1");
+FIELD(wasm_memory_limiter_async_t, struct_size, 0, 8);
+FIELD(wasm_memory_limiter_async_t, env, 8, 8);
+FIELD(wasm_memory_limiter_async_t, memory_growing, 16, 8);
+FIELD(wasm_memory_limiter_async_t, memory_grow_failed, 24, 8);
+FIELD(wasm_memory_limiter_async_t, finalizer, 32, 8);
+
+_Static_assert(sizeof(wasm_linear_memory_t) >= 64, "a linear memory has the fields of 0.1");
+_Static_assert(sizeof(wasm_linear_memory_t) <= 256, "a linear memory fits the room that new_memory gets");
+FIELD(wasm_linear_memory_t, struct_size, 0, 8);
+FIELD(wasm_linear_memory_t, env, 8, 8);
+FIELD(wasm_linear_memory_t, byte_size, 16, 8);
+FIELD(wasm_linear_memory_t, maximum_byte_size, 24, 8);
+FIELD(wasm_linear_memory_t, grow_to, 32, 8);
+FIELD(wasm_linear_memory_t, as_ptr, 40, 8);
+FIELD(wasm_linear_memory_t, wasm_accessible, 48, 8);
+FIELD(wasm_linear_memory_t, finalizer, 56, 8);
+
+_Static_assert(sizeof(wasm_memory_allocator_t) >= 32, "the allocator has the fields of 0.1");
+FIELD(wasm_memory_allocator_t, struct_size, 0, 8);
+FIELD(wasm_memory_allocator_t, env, 8, 8);
+FIELD(wasm_memory_allocator_t, new_memory, 16, 8);
+FIELD(wasm_memory_allocator_t, finalizer, 24, 8);
 #endif
 
 PINNED(WASM_MEMORY_BOUNDS_AUTO, 0);

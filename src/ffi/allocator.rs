@@ -27,12 +27,13 @@ pub struct wasm_linear_memory_t {
     pub struct_size: usize,
     /// Passed to the callbacks.
     pub env: *mut c_void,
-    /// How many bytes are accessible now. Required.
+    /// How many bytes are accessible now; under GUARDED exactly as many as were asked for. Required.
     pub byte_size: Option<unsafe extern "C" fn(env: *mut c_void) -> usize>,
     /// Whether there is a most that the memory can have, and which. May be NULL: there is none.
     pub maximum_byte_size: Option<unsafe extern "C" fn(env: *mut c_void, out: *mut usize) -> bool>,
-    /// Makes at least `new_size` bytes accessible, or answers why not and changes nothing. While it runs the
-    /// memory's bytes count as lent: what reads or writes them answers `BORROWED`. Required.
+    /// Makes at least `new_size` bytes accessible (exactly so many under GUARDED), or answers why not and changes
+    /// nothing; `PENDING` and `ASYNC_REQUIRED` are no answers. While it runs the memory's bytes count as lent:
+    /// what reads or writes them answers `BORROWED`. Required.
     pub grow_to:
         Option<unsafe extern "C" fn(env: *mut c_void, new_size: usize) -> wasm_memory_status_t>,
     /// Where the bytes are. Required.
@@ -57,7 +58,7 @@ pub struct wasm_memory_allocator_t {
     /// Passed to the callbacks.
     pub env: *mut c_void,
     /// Makes a memory of `minimum` zero bytes that can become `maximum` bytes large (`SIZE_MAX`: the type has no
-    /// maximum), or answers why not. Under GUARDED the span of `reserved_bytes` and, behind them,
+    /// maximum), or answers why not (never `PENDING` or `ASYNC_REQUIRED`). Under GUARDED the span of `reserved_bytes` and, behind them,
     /// `guard_bytes` must be the memory's own, and what lies in it past the size must fault; else both are 0.
     /// It fills `out`, which has 256 zeroed bytes, and sets its `struct_size`. `type` is valid during the
     /// call. Required.
@@ -171,12 +172,15 @@ unsafe impl LinearMemory for HostMemory {
     }
 
     fn wasm_accessible(&self) -> Range<usize> {
-        let (mut start, mut length) = (self.as_ptr(), self.byte_size());
-        if let Some(ask) = self.wasm_accessible {
-            (start, length) = (ptr::null_mut(), 0);
-            // SAFETY: see above.
-            unsafe { ask(self.host.env, &raw mut start, &raw mut length) };
-        }
+        let (start, length) = match self.wasm_accessible {
+            None => (self.as_ptr(), self.byte_size()),
+            Some(ask) => {
+                let (mut start, mut length) = (ptr::null_mut(), 0);
+                // SAFETY: see above.
+                unsafe { ask(self.host.env, &raw mut start, &raw mut length) };
+                (start, length)
+            }
+        };
         start.addr()..start.addr().saturating_add(length)
     }
 }
@@ -229,12 +233,15 @@ unsafe impl MemoryCreator for HostAllocator {
             wasm_accessible: None,
             finalizer: None,
         };
+        let size_is_wrong = size < size_of::<usize>() || size > size_of_val(&room);
+        // With a wrong size too: the room was zero, so what the host put there can be told.
+        let known = if size_is_wrong { size_of::<wasm_linear_memory_t>() } else { size };
         // SAFETY: the room is larger than the table, which is all that is read of it.
-        let table = unsafe { read(out, size, empty) };
+        let table = unsafe { read(out, known, empty) };
         // Handed over: from here on its finalizer runs, whatever is wrong with it.
         let host = Env { env: table.env, finalizer: table.finalizer };
         let breach = |breach| Error::HostContract(breach);
-        if size < size_of::<usize>() || size > size_of_val(&room) {
+        if size_is_wrong {
             return Err(breach(Breach::StructSize(size)));
         }
         let missing = |member| breach(Breach::MissingMember(member));
@@ -274,8 +281,8 @@ pub unsafe extern "C" fn wasm_config_memory_allocator_set(
     if config.is_null() {
         return;
     }
-    // SAFETY: the contract of the ABI: NULL or a table.
-    let made = unsafe { allocator.as_ref() }.map(|_| unsafe { host_allocator(allocator) });
+    // SAFETY: the contract of the ABI: a table.
+    let made = (!allocator.is_null()).then(|| unsafe { host_allocator(allocator) });
     // SAFETY: passed on. The old one goes after the config has the new one.
     let old =
         unsafe { config.as_mut() }.map(|config| core::mem::replace(&mut config.allocator, made));

@@ -5,6 +5,7 @@ use super::boundary::{required, status, value_or};
 use super::memory::{memory_of, wasm_memory_t};
 use super::status::wasm_memory_status_t;
 use crate::alloc::try_box;
+use crate::error::Error;
 use crate::memory::DataSegment;
 use core::ffi::c_void;
 use core::ptr;
@@ -174,6 +175,9 @@ pub unsafe extern "C" fn wasm_data_segment_new(
         buffer(bytes, length, "bytes")?;
         let bytes: &[u8] = if length == 0 {
             &[]
+        } else if isize::try_from(length).is_err() {
+            // No object is so large, so this is a mistake, but not one to be undefined.
+            return Err(Error::OutOfHeap(length));
         } else {
             // SAFETY: the contract of the ABI: not NULL, and `length` bytes.
             unsafe { core::slice::from_raw_parts(bytes.cast(), length) }

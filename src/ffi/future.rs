@@ -9,7 +9,6 @@ use crate::alloc::Ref;
 use crate::error::Error;
 use crate::store::{MemoryFuture, ReadyCallback, Ticket};
 use crate::units::Pages;
-use core::cell::{Cell, RefCell, RefMut};
 use core::ffi::c_void;
 use core::mem::ManuallyDrop;
 use core::ptr;
@@ -24,21 +23,11 @@ pub struct wasm_memory_ticket_t {
 
 /// A creation or growth under way.
 #[allow(non_camel_case_types, reason = "the C name")]
-pub struct wasm_memory_future_t {
-    future: RefCell<MemoryFuture>,
-    /// Set when it is deleted, for a poll from within which that happens.
-    deleted: Cell<bool>,
-}
+pub struct wasm_memory_future_t(MemoryFuture);
 
 impl wasm_memory_future_t {
     fn new_raw(future: MemoryFuture) -> Result<*mut Self, Error> {
-        let (future, deleted) = (RefCell::new(future), Cell::new(false));
-        Ok(Ref::try_new(Self { future, deleted })?.into_raw())
-    }
-
-    /// The future, unless a callback of the limiter is called from within it at this moment.
-    fn get(&self) -> Result<RefMut<'_, MemoryFuture>, Error> {
-        self.future.try_borrow_mut().map_err(|_| Error::Pending)
+        Ok(Ref::try_new(Self(future))?.into_raw())
     }
 }
 
@@ -74,7 +63,7 @@ pub unsafe extern "C" fn wasm_memory_new_async(
         let store = unsafe { required(store, "store") }?.0.clone();
         // SAFETY: the contract of the ABI.
         let ty = unsafe { required(r#type, "type") }?.ty;
-        wasm_memory_future_t::new_raw(store.new_memory_async(ty))
+        wasm_memory_future_t::new_raw(store.new_memory_async(ty)?)
     })
 }
 
@@ -100,7 +89,7 @@ pub unsafe extern "C" fn wasm_memory_grow_async(
     value_or(ptr::null_mut(), || {
         // SAFETY: passed on.
         let memory = unsafe { kept(memory) }?;
-        wasm_memory_future_t::new_raw(memory.grow_async(Pages(delta_pages)))
+        wasm_memory_future_t::new_raw(memory.grow_async(Pages(delta_pages))?)
     })
 }
 
@@ -108,8 +97,9 @@ pub unsafe extern "C" fn wasm_memory_grow_async(
 /// allowed it, the memory is made or grown in this call.
 ///
 /// Parameters: `future`: not consumed.
-/// Returns: `PENDING` as long as the limiter has not answered; else the outcome, again and again the same:
-/// `OK`, or any status of `wasm_memory_try_new` or `wasm_memory_try_grow`. `NULL_ARGUMENT`.
+/// Returns: `PENDING` as long as the limiter has not answered, and to a callback that was called from within a
+/// poll or wait of the same future; else the outcome, again and again the same: `OK`, or any status of
+/// `wasm_memory_try_new` or `wasm_memory_try_grow`. `NULL_ARGUMENT`.
 /// Ownership: none passes.
 /// Threads: one at a time for one future; for a growth, also for its memory.
 /// Invalidates: for a growth, the base, if `wasm_memory_may_move`.
@@ -117,11 +107,8 @@ pub unsafe extern "C" fn wasm_memory_grow_async(
 pub unsafe extern "C" fn wasm_memory_future_poll(
     future: *mut wasm_memory_future_t,
 ) -> wasm_memory_status_t {
-    status(|| {
-        // SAFETY: passed on.
-        let held = unsafe { held(future) }?;
-        held.get()?.poll_unless(|| held.deleted.get())
-    })
+    // SAFETY: passed on.
+    status(|| unsafe { held(future) }?.0.poll())
 }
 
 /// Waits for the outcome of a creation or growth, then answers like `wasm_memory_future_poll`.
@@ -138,11 +125,8 @@ pub unsafe extern "C" fn wasm_memory_future_wait(
     timeout_ns: i64,
 ) -> wasm_memory_status_t {
     let timeout = u64::try_from(timeout_ns).ok().map(Duration::from_nanos);
-    status(|| {
-        // SAFETY: passed on.
-        let held = unsafe { held(future) }?;
-        held.get()?.wait_unless(timeout, || held.deleted.get())
-    })
+    // SAFETY: passed on.
+    status(|| unsafe { held(future) }?.0.wait(timeout))
 }
 
 /// Takes the memory of a creation that succeeded.
@@ -159,7 +143,7 @@ pub unsafe extern "C" fn wasm_memory_future_take_memory(
 ) -> *mut wasm_memory_t {
     value_or(ptr::null_mut(), || {
         // SAFETY: the contract of the ABI.
-        let memory = unsafe { required(future, "future") }?.get()?.take_memory()?;
+        let memory = unsafe { required(future, "future") }?.0.take_memory()?;
         Ok(into_handle(memory))
     })
 }
@@ -179,21 +163,22 @@ pub unsafe extern "C" fn wasm_memory_future_previous_pages(
 ) -> u64 {
     value_or(0, || {
         // SAFETY: the contract of the ABI.
-        let future = unsafe { required(future, "future") }?.get()?;
+        let future = &unsafe { required(future, "future") }?.0;
         Ok(future.previous_pages().map_or(0, |pages| pages.0))
     })
 }
 
 /// Sets what is to be called when there is something to poll for: once for each answer of the limiter, on
-/// the thread that resolves the ticket; at once, on this thread, when there is nothing to wait for.
+/// the thread that resolves the ticket (inside a poll or wait, if the limiter is asked again there and
+/// answers at once); or now, on this thread, when there is nothing to wait for.
 ///
 /// Parameters: `future`: not consumed; NULL does nothing (`NULL_ARGUMENT`). `callback`: takes the place of the
 /// one set before; NULL: none. `env`: passed to it.
 /// Returns: nothing.
 /// Ownership: `env` stays the caller's. When this or `wasm_memory_future_delete` has returned, the callback
-/// before is not running and will not run, so that its `env` may go. (Either waits for a callback that is
-/// running on another thread; so a callback must not wait for the thread that uses the future. A callback may
-/// delete its future.)
+/// before is not running on another thread and will not run, so that its `env` may go. (Either waits for a
+/// callback that is running on another thread; so a callback must not wait for the thread that uses the
+/// future. Called from within such a callback, be it of this future or of another, neither waits.)
 /// Threads: one at a time for one future.
 /// Invalidates: nothing.
 #[unsafe(no_mangle)]
@@ -207,7 +192,7 @@ pub unsafe extern "C" fn wasm_memory_future_on_ready(
         // the future is deleted.
         let callback = callback.map(|callback| unsafe { ReadyCallback::new(callback, env) });
         // SAFETY: the contract of the ABI.
-        let ready = unsafe { required(future, "future") }?.get()?.on_ready(callback);
+        let ready = unsafe { required(future, "future") }?.0.on_ready(callback);
         // The future is let go of: the callback may delete it.
         if let Some(callback) = ready {
             callback.call();
@@ -222,14 +207,16 @@ pub unsafe extern "C" fn wasm_memory_future_on_ready(
 /// Parameters: `future`: may be NULL, which does nothing.
 /// Returns: nothing.
 /// Ownership: the future passes to the library.
-/// Threads: any, as long as no other call uses the future.
+/// Threads: any, as long as no other thread uses the future. A callback may delete the future that it is
+/// called for, also from within its poll or wait, which then answers `PENDING` and does no more.
 /// Invalidates: the future.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_future_delete(future: *mut wasm_memory_future_t) {
     if !future.is_null() {
         // SAFETY: the contract of the ABI: a live future, from into_raw in new_raw.
         let future = unsafe { Ref::from_raw(future) };
-        future.deleted.set(true);
+        // At once, even if a poll goes on that this is called from within.
+        future.0.give_up();
     }
 }
 

@@ -99,9 +99,9 @@ unsafe fn grow(memory: *mut wasm_memory_t, delta: u64) -> Result<Pages, Error> {
         // SAFETY: passed on.
         return unsafe { grow_kept(memory, delta) };
     }
-    match member.memory().grow_within(Pages(delta)) {
+    match member.grow_within(Pages(delta)) {
         Some(previous) => Ok(previous),
-        None => member.memory().grow(Pages(delta)),
+        None => member.grow_unasked(Pages(delta)),
     }
 }
 
@@ -383,7 +383,8 @@ pub unsafe extern "C" fn wasm_memory_grow(
 /// limiter), `OUT_OF_MEMORY` (a reservation that is too small, or the system; errno is the system's, and
 /// the sentence names the option that helps), `HOST_CONTRACT` (a host-made memory broke its contract) or
 /// the status with which its host refused. They are looked for in this order, and growth by 0 looks for
-/// none. On failure nothing has changed. A limiter that the store has hears of it.
+/// none. On failure nothing has changed; but after `HOST_CONTRACT` the base is where the host says that it
+/// is. A limiter that the store has hears of it.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: the base, if `wasm_memory_may_move`.
@@ -453,7 +454,7 @@ pub unsafe extern "C" fn wasm_memory_page_size_log2(memory: *const wasm_memory_t
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_may_move(memory: *const wasm_memory_t) -> bool {
     // SAFETY: passed on.
-    value_or(false, || Ok(unsafe { memory_of(memory) }?.may_move()))
+    value_or(false, || Ok(unsafe { kept(memory) }?.may_move()))
 }
 
 /// The size that the memory was made with, in pages: the minimum of its type at that moment.
@@ -493,7 +494,7 @@ pub unsafe extern "C" fn wasm_memory_accessible(
             )
         };
         // SAFETY: passed on.
-        let (from, bytes) = unsafe { memory_of(memory) }?.accessible();
+        let (from, bytes) = unsafe { kept(memory) }?.accessible();
         let (start, length) = (start?, length?);
         start.set(from);
         length.set(bytes);

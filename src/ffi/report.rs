@@ -2,7 +2,7 @@
 
 use super::boundary::status;
 use super::config::{WASM_MEMORY_BOUNDS_CHECKED, WASM_MEMORY_BOUNDS_GUARDED, wasm_memory_bounds_t};
-use super::memory::{memory_of, wasm_memory_t};
+use super::memory::{kept, wasm_memory_t};
 use super::sized::{Extensible, fields, fill, struct_size};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
@@ -105,7 +105,7 @@ pub unsafe extern "C" fn wasm_memory_stats(
         // SAFETY: the caller's structure has `size` bytes; all zeros are a value of the type.
         unsafe { fill(out, size, &core::mem::zeroed()) };
         // SAFETY: the contract of the ABI.
-        let memory = unsafe { memory_of(memory) }?;
+        let memory = unsafe { kept(memory) }?;
         let stats = memory.stats();
         let resident_end =
             offset_of!(wasm_memory_stats_t, resident_bytes).wrapping_add(size_of::<u64>());

@@ -155,6 +155,10 @@ pub(super) fn refusal(
     bytes: usize,
 ) -> Error {
     match text(status).map(|(name, _)| name.to_str()) {
+        // Those two would send the caller to wait for what never comes.
+        _ if status == WASM_MEMORY_PENDING || status == WASM_MEMORY_ASYNC_REQUIRED => {
+            Error::HostContract(Breach::UnknownStatus { callback, status })
+        }
         Some(Ok(name)) => Error::HostRefused { status, name, purpose, bytes: bytes as u64 },
         _ => Error::HostContract(Breach::UnknownStatus { callback, status }),
     }

@@ -116,15 +116,16 @@ impl Memory {
     #[inline(never)]
     fn grow_host(&self, made: &HostMade, length: usize) -> Result<(), Error> {
         let _writing = self.borrow.write()?;
+        let may_move = self.may_move();
         made.grow_to(length)?;
         let (from, to) = (self.base(), made.base()?);
-        // Should the host have moved the bytes without leave, then the old place is probably gone.
+        // Whatever is wrong with it: should the host have moved the bytes, the old place is probably gone.
         self.view.base.store(to, Ordering::Release);
-        if from != to && !self.engine.policy().may_move {
+        if from != to && !may_move {
             let (from, to) = (from.addr(), to.addr());
             return Err(Error::HostContract(Breach::Moved { from, to }));
         }
-        made.check(length)
+        made.check(to, length)
     }
 
     #[cold]

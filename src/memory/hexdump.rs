@@ -68,8 +68,10 @@ impl fmt::Display for Hexdump<'_> {
             let mut line = [0u8; LINE as usize];
             let bytes = line.get_mut(..usize::try_from(count).unwrap_or(0)).unwrap_or_default();
             let at = self.offset.saturating_add(done);
-            // It cannot fail unless the bytes have been lent since.
-            self.memory.read(at, bytes).map_err(|_| fmt::Error)?;
+            let from = self.memory.range(at, count).map_err(|_| fmt::Error)?;
+            // SAFETY: `range` found the bytes in the memory; the line has room for them. (It found them
+            // in `hexdump` too, and no memory shrinks, so it does not fail.)
+            unsafe { from.copy_to(bytes.as_mut_ptr(), bytes.len()) };
             write!(f, "{at:04x}: ")?;
             bytes.iter().try_for_each(|byte| write!(f, "{byte:02x} "))?;
             (count..LINE).try_for_each(|_| f.write_str("   "))?;

@@ -8,6 +8,7 @@ use crate::plan::Bounds;
 use crate::region::Region;
 use crate::types::MemoryType;
 use core::cell::UnsafeCell;
+use core::ops::Range;
 
 /// What a memory lies in.
 #[derive(Debug)]
@@ -37,49 +38,47 @@ impl HostMade {
         creator: &dyn MemoryCreator,
         ty: &MemoryType,
         length: usize,
-    ) -> Result<Self, Error> {
+    ) -> Result<(*mut u8, Self), Error> {
         let (bounds, reserved, guard) = engine.host_made(ty, length)?;
         let maximum = ty.maximum().and_then(|maximum| maximum.host_bytes(ty.page_size()));
         let memory = creator.new_memory(ty, length, maximum, reserved, guard)?;
         let page_bytes = engine.host().page_bytes;
         let made = Self { memory, bounds, reserved, guard, page_bytes };
-        made.base()?;
-        made.check(length)?;
-        Ok(made)
+        let base = made.base()?;
+        made.check(base, length)?;
+        Ok((base, made))
     }
 
-    /// Where the bytes are, if they can be there.
+    /// Where the bytes are.
     pub(super) fn base(&self) -> Result<*mut u8, Error> {
         let base = self.memory.as_ptr();
-        if base.is_null() {
-            return Err(Error::HostContract(Breach::NoBase));
-        }
-        let (address, page_bytes) = (base.addr(), self.page_bytes);
-        if address & page_bytes.wrapping_sub(1) != 0 {
-            return Err(Error::HostContract(Breach::Unaligned { address, page_bytes }));
-        }
-        Ok(base)
+        if base.is_null() { Err(Error::HostContract(Breach::NoBase)) } else { Ok(base) }
     }
 
-    /// Whether `wanted` bytes are there, and the guards that were asked for.
-    pub(super) fn check(&self, wanted: usize) -> Result<(), Error> {
+    /// Whether `wanted` bytes are there, at a base that can be, and the guards that were asked for.
+    pub(super) fn check(&self, base: *mut u8, wanted: usize) -> Result<(), Error> {
+        let breach = |breach| Err(Error::HostContract(breach));
+        let (address, page_bytes) = (base.addr(), self.page_bytes);
+        if address & page_bytes.wrapping_sub(1) != 0 {
+            return breach(Breach::Unaligned { address, page_bytes });
+        }
         let size = self.byte_size();
         if size < wanted {
-            return Err(Error::HostContract(Breach::Short { size, wanted }));
+            return breach(Breach::Short { size, wanted });
         }
         if let Some(maximum) = self.memory.maximum_byte_size()
             && maximum < wanted
         {
-            return Err(Error::HostContract(Breach::MaximumBelowSize { maximum, size: wanted }));
+            return breach(Breach::MaximumBelowSize { maximum, size: wanted });
         }
         if self.bounds == Bounds::Guarded {
-            let range = self.memory.wasm_accessible();
-            let wanted_start = self.memory.as_ptr().addr();
-            let wanted_end = wanted_start.saturating_add(self.reserved).saturating_add(self.guard);
-            if range.start > wanted_start || range.end < wanted_end {
-                let (start, end) = (range.start, range.end);
-                let breach = Breach::Uncovered { start, end, wanted_start, wanted_end };
-                return Err(Error::HostContract(breach));
+            if size != wanted {
+                return breach(Breach::Unguarded { size, wanted });
+            }
+            let Range { start, end } = self.memory.wasm_accessible();
+            let wanted_end = address.saturating_add(self.reserved).saturating_add(self.guard);
+            if start > address || end < wanted_end {
+                return breach(Breach::Uncovered { start, end, wanted_start: address, wanted_end });
             }
         }
         Ok(())
@@ -92,6 +91,10 @@ impl HostMade {
         {
             let (wanted, maximum) = (length as u64, maximum as u64);
             return Err(Error::HostMaximumExceeded { wanted, maximum });
+        }
+        if self.bounds == Bounds::Guarded && length > self.reserved {
+            let (wanted, reserved) = (length as u64, self.reserved as u64);
+            return Err(Error::ReservationExceeded { wanted, reserved });
         }
         self.memory.grow_to(length)
     }

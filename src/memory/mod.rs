@@ -120,11 +120,7 @@ pub struct Stats {
 impl Memory {
     /// Makes a memory of zeros with the minimum of its type, under the engine's policy.
     pub fn new(engine: &Engine, ty: MemoryType) -> Result<Self, Error> {
-        if ty.is_shared() {
-            return Err(Error::Unsupported(
-                "this version makes no shared memories; make the type unshared",
-            ));
-        }
+        Self::check_kind(&ty)?;
         let length = host_length(engine, &ty, ty.minimum())?;
         let (base, backing) = match engine.creator() {
             None => {
@@ -132,8 +128,8 @@ impl Memory {
                 (region.base().as_ptr(), Backing::Ours(UnsafeCell::new(Some(region))))
             }
             Some(creator) => {
-                let made = HostMade::new(engine, creator, &ty, length)?;
-                (made.base()?, Backing::Host(made))
+                let (base, made) = HostMade::new(engine, creator, &ty, length)?;
+                (base, Backing::Host(made))
             }
         };
         Ok(Self {
@@ -147,6 +143,16 @@ impl Memory {
             engine: engine.clone(),
             one_thread: PhantomData,
         })
+    }
+
+    /// Whether there can be memories of such a type at all.
+    pub(crate) fn check_kind(ty: &MemoryType) -> Result<(), Error> {
+        if ty.is_shared() {
+            return Err(Error::Unsupported(
+                "this version makes no shared memories; make the type unshared",
+            ));
+        }
+        Ok(())
     }
 
     /// What the host attached.
@@ -196,9 +202,10 @@ impl Memory {
             // reference of this kind live across its changes.
             Backing::Ours(region) => unsafe { &*region.get() },
             Backing::Host(made) => {
-                let open = made.byte_size();
-                let reserved = made.reserved.max(open);
-                return Shape { reserved, guard: made.guard, open, bounds: made.bounds };
+                // Where nothing was asked to be reserved, any growth may move the bytes.
+                let reserved = made.reserved.max(self.byte_length());
+                let (guard, bounds) = (made.guard, made.bounds);
+                return Shape { reserved, guard, open: made.byte_size(), bounds };
             }
         };
         match region {
@@ -213,7 +220,13 @@ impl Memory {
 
     /// Whether a growth that the type allows may change the base.
     pub fn may_move(&self) -> bool {
-        self.engine.policy().may_move
+        // Guarded memories of the host's stay where they are: they grow within their reservation.
+        let can_move = match &self.backing {
+            Backing::Ours(_) => true,
+            Backing::Host(made) => made.bounds == Bounds::Checked,
+        };
+        can_move
+            && self.engine.policy().may_move
             && self.ty.growth_limit().bytes(self.ty.page_size()) > self.shape().reserved as u128
     }
 

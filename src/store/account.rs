@@ -22,7 +22,7 @@ pub struct Limits {
 
 impl Limits {
     /// No limits.
-    pub const NONE: Self =
+    pub(crate) const NONE: Self =
         Self { max_memory_bytes: u64::MAX, max_total_bytes: u64::MAX, max_memories: u64::MAX };
 }
 
@@ -40,7 +40,8 @@ pub(super) struct Account {
     /// The first free slot; the others follow it.
     free: Option<usize>,
     memories: u64,
-    total_bytes: u64,
+    /// A few memories can be more than 64 bits can count, while they are only asked for.
+    total_bytes: u128,
 }
 
 #[derive(Debug)]
@@ -71,9 +72,11 @@ impl Account {
         if desired > self.limits.max_memory_bytes {
             return refuse(Limit::MemoryBytes, desired, self.limits.max_memory_bytes);
         }
-        let total = self.total_bytes.saturating_sub(counted).saturating_add(desired);
-        if total > self.limits.max_total_bytes {
-            return refuse(Limit::TotalBytes, total, self.limits.max_total_bytes);
+        let total = self.total_bytes.saturating_sub(counted.into()).saturating_add(desired.into());
+        let allowed = self.limits.max_total_bytes;
+        if allowed != u64::MAX && total > allowed.into() {
+            let total = u64::try_from(total).unwrap_or(u64::MAX);
+            return refuse(Limit::TotalBytes, total, allowed);
         }
         Ok(())
     }
@@ -100,7 +103,7 @@ impl Account {
             }
         };
         self.memories = self.memories.saturating_add(1);
-        self.total_bytes = self.total_bytes.saturating_add(bytes);
+        self.total_bytes = self.total_bytes.saturating_add(bytes.into());
         Ok(slot)
     }
 
@@ -111,22 +114,22 @@ impl Account {
         }
     }
 
-    /// Counts a memory, whose length is `current`, with `desired` bytes, if the limits let it. Returns what it
-    /// counted before.
-    pub(super) fn charge(&mut self, slot: usize, current: u64, desired: u64) -> Result<u64, Error> {
-        let before = match self.slots.get(slot) {
-            Some(Slot::Taken { charged, .. }) => *charged,
-            _ => current,
+    /// Counts a memory with so many bytes, if the limits let it. Returns what it counted before.
+    pub(super) fn charge(&mut self, slot: usize, bytes: u64) -> Result<u64, Error> {
+        let Some(Slot::Taken { charged, .. }) = self.slots.get(slot) else {
+            return Err(Error::Internal("a memory has no slot in its store"));
         };
-        self.check(before, desired, false)?;
-        self.set_charge(slot, desired);
+        let before = *charged;
+        self.check(before, bytes, false)?;
+        self.set_charge(slot, bytes);
         Ok(before)
     }
 
     /// Counts a memory with so many bytes.
     pub(super) fn set_charge(&mut self, slot: usize, bytes: u64) {
         if let Some(Slot::Taken { charged, .. }) = self.slots.get_mut(slot) {
-            self.total_bytes = self.total_bytes.saturating_sub(*charged).saturating_add(bytes);
+            let others = self.total_bytes.saturating_sub((*charged).into());
+            self.total_bytes = others.saturating_add(bytes.into());
             *charged = bytes;
         }
     }
@@ -139,13 +142,13 @@ impl Account {
         {
             self.free = Some(slot);
             self.memories = self.memories.saturating_sub(1);
-            self.total_bytes = self.total_bytes.saturating_sub(charged);
+            self.total_bytes = self.total_bytes.saturating_sub(charged.into());
         }
     }
 
     /// Counts every memory as it is now.
     pub(super) fn recount(&mut self) {
-        let mut total = 0u64;
+        let mut total = 0u128;
         for slot in &mut self.slots {
             if let Slot::Taken { view, charged } = slot {
                 if let Some(view) = view {
@@ -153,7 +156,7 @@ impl Account {
                     // lock that this account is behind.
                     *charged = unsafe { view.as_ref() }.byte_length() as u64;
                 }
-                total = total.saturating_add(*charged);
+                total = total.saturating_add((*charged).into());
             }
         }
         self.total_bytes = total;
@@ -165,6 +168,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_request_for_all_there_is_leaves_nothing_behind() {
+        let mut account = Account::default();
+        let live = account.enter(5).unwrap();
+        let huge = account.enter(u64::MAX).unwrap();
+        let more = account.enter(u64::MAX).unwrap();
+        account.leave(huge);
+        account.leave(more);
+        assert_eq!(account.charge(live, u64::MAX), Ok(5));
+        account.set_charge(live, 5);
+        assert_eq!(account.total_bytes, 5);
+    }
+
+    #[test]
     fn a_slot_is_used_again_and_its_bytes_come_back() {
         let mut account = Account {
             limits: Limits { max_total_bytes: 10, ..Limits::NONE },
@@ -174,8 +190,8 @@ mod tests {
         let second = account.enter(6).unwrap();
         assert!(account.enter(1).is_err());
         account.leave(first);
-        assert!(account.charge(second, 6, 11).is_err());
-        assert_eq!(account.charge(second, 6, 7), Ok(6));
+        assert!(account.charge(second, 11).is_err());
+        assert_eq!(account.charge(second, 7), Ok(6));
         assert_eq!(account.enter(3), Ok(first));
         account.leave(second);
         account.leave(first);

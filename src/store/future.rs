@@ -1,38 +1,40 @@
 //! Creations and growths that wait for an asynchronous limiter.
 
 use super::Store;
-use super::limiter::{Question, ReadyCallback, Request};
+use super::limiter::{Deciding, Request};
 use super::member::{Member, StoreMemory};
+use super::question::{Question, ReadyCallback};
 use crate::alloc::Ref;
 use crate::error::Error;
-use crate::memory::Growth;
+use crate::memory::{Growth, Memory};
 use crate::types::MemoryType;
 use crate::units::Pages;
+use core::cell::RefCell;
 use core::time::Duration;
 use std::time::Instant;
 
 /// A creation or growth under way. Dropping it gives it up.
 ///
-/// Without an asynchronous limiter it is ready as soon as it exists.
+/// Without an asynchronous limiter it is ready as soon as it exists. Its methods take `&self`, because a
+/// limiter may come back to it from within; what it asks for then is [`Error::Pending`].
 #[derive(Debug)]
 pub struct MemoryFuture {
-    stage: Stage,
-    on_ready: Option<ReadyCallback>,
-    /// A question that is answered, but whose callback had not returned when last seen.
-    calling: Option<Ref<Question>>,
+    work: RefCell<Work>,
+    /// What a callback from within may change is in here.
+    question: Ref<Question>,
     /// What the host gave to the store lives as long as any future of it.
-    _store: Store,
+    store: Store,
 }
 
 #[derive(Debug)]
-enum Stage {
-    Asked(Ref<Question>, Job),
+enum Work {
+    Asked(Job),
     Done(Result<Outcome, Error>),
 }
 
 #[derive(Debug)]
 enum Job {
-    Creation(Store, MemoryType),
+    Creation(MemoryType),
     Growth(Ref<Member>, Pages, Growth),
 }
 
@@ -45,144 +47,135 @@ enum Outcome {
     Grown(Pages),
 }
 
-impl core::fmt::Debug for Question {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "Question({:?})", self.answer())
-    }
+/// A step of the work: it is over, or waits for an answer.
+type Step = Result<Work, Error>;
+
+fn made(store: &Store, ty: MemoryType) -> Step {
+    Ok(Work::Done(Ok(Outcome::Memory(Some(store.make(ty)?)))))
 }
 
-/// A step of the work: over, or waiting for an answer.
-type Step = Result<Stage, Error>;
-
-fn create(store: Store, ty: MemoryType) -> Step {
-    match store.ask(&Request::creation(&ty), None)? {
-        None => Ok(Stage::Done(Ok(Outcome::Memory(Some(store.make(ty)?))))),
-        Some(question) => Ok(Stage::Asked(question, Job::Creation(store, ty))),
-    }
+fn grown(previous: Pages) -> Step {
+    Ok(Work::Done(Ok(Outcome::Grown(previous))))
 }
 
-fn grow(member: Ref<Member>, delta: Pages, on_ready: Option<ReadyCallback>) -> Step {
+fn create(
+    store: &Store,
+    ty: MemoryType,
+    question: &Ref<Question>,
+    asked: &mut Option<Deciding>,
+) -> Step {
+    Memory::check_kind(&ty)?;
+    let is_later = store.ask(&Request::creation(&ty), question, asked)?;
+    if is_later { Ok(Work::Asked(Job::Creation(ty))) } else { made(store, ty) }
+}
+
+fn grow(
+    member: &Ref<Member>,
+    delta: Pages,
+    question: &Ref<Question>,
+    asked: &mut Option<Deciding>,
+) -> Step {
     loop {
         let Some(growth) = member.memory().plan_growth(delta)? else {
-            return Ok(Stage::Done(Ok(Outcome::Grown(member.memory().pages()))));
+            return grown(member.memory().pages());
         };
-        if let Some(question) = member.store().ask(&member.request(growth), on_ready)? {
-            return Ok(Stage::Asked(question, Job::Growth(member, delta, growth)));
+        if member.store().ask(&member.request(growth), question, asked)? {
+            return Ok(Work::Asked(Job::Growth(member.clone(), delta, growth)));
         }
         if let Some(previous) = member.perform(growth)? {
-            return Ok(Stage::Done(Ok(Outcome::Grown(previous))));
+            return grown(previous);
         }
     }
 }
 
-impl Job {
+impl MemoryFuture {
+    pub(super) fn creation(store: Store, ty: MemoryType) -> Result<Self, Error> {
+        let question = Question::new()?;
+        let step = store.telling(|asked| create(&store, ty, &question, asked));
+        Ok(Self::new(store, question, step))
+    }
+
+    pub(super) fn growth(member: &Ref<Member>, delta: Pages) -> Result<Self, Error> {
+        let question = Question::new()?;
+        let step = member.counting(|asked| grow(member, delta, &question, asked));
+        Ok(Self::new(member.store().clone(), question, step))
+    }
+
+    fn new(store: Store, question: Ref<Question>, step: Step) -> Self {
+        let future = Self { work: RefCell::new(done_if_failed(step)), question, store };
+        if let Work::Done(_) = &*future.work.borrow() {
+            future.question.settle();
+        }
+        future
+    }
+
+    /// Goes on as far as that is possible without waiting; the error is [`Error::Pending`] as long as the
+    /// limiter has not answered, and the reason if the work failed.
+    pub fn poll(&self) -> Result<(), Error> {
+        self.proceed(Question::answer)
+    }
+
+    /// Waits for the outcome, at most as long as `timeout` says; `None`: for ever. Answers like
+    /// [`MemoryFuture::poll`].
+    pub fn wait(&self, timeout: Option<Duration>) -> Result<(), Error> {
+        // A time past what the clock can show is for ever.
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        self.proceed(|question| question.wait(deadline))
+    }
+
+    fn proceed(&self, answer: impl Fn(&Question) -> Option<bool>) -> Result<(), Error> {
+        let mut work = self.work.try_borrow_mut().map_err(|_| Error::Pending)?;
+        loop {
+            match &*work {
+                Work::Done(Ok(_)) => return Ok(()),
+                Work::Done(Err(error)) => return Err(*error),
+                // A limiter that was asked again has deleted the future.
+                Work::Asked(_) if self.question.is_given_up() => return Err(Error::Pending),
+                Work::Asked(_) => {}
+            }
+            let allowed = answer(&self.question).ok_or(Error::Pending)?;
+            let asked = core::mem::replace(&mut *work, Work::Done(Err(Error::Pending)));
+            if let Work::Asked(job) = asked {
+                *work = done_if_failed(self.go_on(job, allowed));
+            }
+            if let Work::Done(_) = &*work {
+                self.question.settle();
+            }
+        }
+    }
+
     /// Goes on with the limiter's answer.
-    fn proceed(self, allowed: bool, on_ready: Option<ReadyCallback>) -> Stage {
-        let step = match self {
-            Self::Creation(store, ty) => store.telling(|| {
+    fn go_on(&self, job: Job, allowed: bool) -> Step {
+        match job {
+            Job::Creation(ty) => self.store.telling(|_| {
                 if !allowed {
                     return Err(Request::creation(&ty).denied());
                 }
-                Ok(Stage::Done(Ok(Outcome::Memory(Some(store.make(ty)?)))))
+                made(&self.store, ty)
             }),
-            Self::Growth(member, delta, growth) => member.counting(|| {
+            Job::Growth(member, delta, growth) => member.counting(|asked| {
                 if !allowed {
                     return Err(member.request(growth).denied());
                 }
                 // The bytes may have been lent since.
                 member.memory().plan_growth(delta)?;
                 match member.perform(growth)? {
-                    Some(previous) => Ok(Stage::Done(Ok(Outcome::Grown(previous)))),
-                    None => grow(member.clone(), delta, on_ready),
+                    Some(previous) => grown(previous),
+                    None => grow(&member, delta, &self.question, asked),
                 }
             }),
-        };
-        step.unwrap_or_else(|error| Stage::Done(Err(error)))
-    }
-}
-
-impl MemoryFuture {
-    pub(super) fn creation(store: Store, ty: MemoryType) -> Self {
-        Self::new(store.clone(), store.telling(|| create(store.clone(), ty)))
-    }
-
-    pub(crate) fn growth(member: Ref<Member>, delta: Pages) -> Self {
-        Self::new(member.store().clone(), member.counting(|| grow(member.clone(), delta, None)))
-    }
-
-    fn new(store: Store, step: Step) -> Self {
-        Self {
-            stage: step.unwrap_or_else(|error| Stage::Done(Err(error))),
-            on_ready: None,
-            calling: None,
-            _store: store,
-        }
-    }
-
-    /// Goes on as far as that is possible without waiting; the error is [`Error::Pending`] as long as the
-    /// limiter has not answered, and the reason if the work failed.
-    pub fn poll(&mut self) -> Result<(), Error> {
-        self.poll_unless(|| false)
-    }
-
-    /// Waits for the outcome, at most as long as `timeout` says; `None`: for ever. Answers like
-    /// [`MemoryFuture::poll`].
-    pub fn wait(&mut self, timeout: Option<Duration>) -> Result<(), Error> {
-        self.wait_unless(timeout, || false)
-    }
-
-    /// Polls, and stops when it is given up from within.
-    pub(crate) fn poll_unless(&mut self, given_up: impl Fn() -> bool) -> Result<(), Error> {
-        self.proceed(Question::answer, given_up)
-    }
-
-    /// Waits, and stops when it is given up from within.
-    pub(crate) fn wait_unless(
-        &mut self,
-        timeout: Option<Duration>,
-        given_up: impl Fn() -> bool,
-    ) -> Result<(), Error> {
-        // A time past what the clock can show is for ever.
-        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        self.proceed(|question| question.wait(deadline), given_up)
-    }
-
-    fn proceed(
-        &mut self,
-        answer: impl Fn(&Question) -> Option<bool>,
-        given_up: impl Fn() -> bool,
-    ) -> Result<(), Error> {
-        loop {
-            let allowed = match &self.stage {
-                Stage::Done(Ok(_)) => return Ok(()),
-                Stage::Done(Err(error)) => return Err(*error),
-                Stage::Asked(..) if given_up() => return Err(Error::Pending),
-                Stage::Asked(question, _) => answer(question).ok_or(Error::Pending)?,
-            };
-            // The limiter may call back into the library from here, but nobody else has this future.
-            let asked = core::mem::replace(&mut self.stage, Stage::Done(Err(Error::Pending)));
-            if let Stage::Asked(question, job) = asked {
-                // The thread that answered may be just about to call back.
-                if question.is_calling()
-                    && let Some(before) = self.calling.replace(question)
-                {
-                    before.detach();
-                }
-                // It may be asked again, and answered at once, and so on.
-                self.stage = job.proceed(allowed, self.on_ready);
-            }
         }
     }
 
     /// The new memory, once.
-    pub fn take_memory(&mut self) -> Result<StoreMemory, Error> {
-        match &mut self.stage {
-            Stage::Asked(..) => Err(Error::Pending),
-            Stage::Done(Err(error)) => Err(*error),
-            Stage::Done(Ok(Outcome::Grown(_))) => {
+    pub fn take_memory(&self) -> Result<StoreMemory, Error> {
+        match &mut *self.work.try_borrow_mut().map_err(|_| Error::Pending)? {
+            Work::Asked(_) => Err(Error::Pending),
+            Work::Done(Err(error)) => Err(*error),
+            Work::Done(Ok(Outcome::Grown(_))) => {
                 Err(Error::NothingToTake("it is that of a growth"))
             }
-            Stage::Done(Ok(Outcome::Memory(memory))) => {
+            Work::Done(Ok(Outcome::Memory(memory))) => {
                 memory.take().ok_or(Error::NothingToTake("it has been taken"))
             }
         }
@@ -190,37 +183,31 @@ impl MemoryFuture {
 
     /// The size before a growth that succeeded.
     pub fn previous_pages(&self) -> Option<Pages> {
-        match &self.stage {
-            Stage::Done(Ok(Outcome::Grown(previous))) => Some(*previous),
+        match &*self.work.try_borrow().ok()? {
+            Work::Done(Ok(Outcome::Grown(previous))) => Some(*previous),
             _ => None,
         }
     }
 
-    /// Sets what is called at each answer of the limiter. Returns it when there is nothing to wait for: then
-    /// it is for the caller to call, who may be about to drop the future in it.
-    pub(crate) fn on_ready(&mut self, callback: Option<ReadyCallback>) -> Option<ReadyCallback> {
-        self.detach();
-        self.on_ready = callback;
-        let callback = callback?;
-        match &self.stage {
-            Stage::Asked(question, _) if question.attach(callback) => None,
-            _ => Some(callback),
-        }
+    /// Sets what is called at each answer of the limiter. Returns it when there is something to poll for
+    /// already: then it is for the caller to call, who may be about to drop the future in it.
+    pub(crate) fn on_ready(&self, callback: Option<ReadyCallback>) -> Option<ReadyCallback> {
+        let ready = self.question.set_on_ready(callback);
+        callback.filter(|_| ready)
     }
 
-    /// When this returns, the callback is not running on another thread, and will not run.
-    fn detach(&mut self) {
-        if let Some(question) = self.calling.take() {
-            question.detach();
-        }
-        if let Stage::Asked(question, _) = &self.stage {
-            question.detach();
-        }
+    /// Gives the work up, also from within it: nothing is called back after this.
+    pub(crate) fn give_up(&self) {
+        self.question.give_up();
     }
+}
+
+fn done_if_failed(step: Step) -> Work {
+    step.unwrap_or_else(|error| Work::Done(Err(error)))
 }
 
 impl Drop for MemoryFuture {
     fn drop(&mut self) {
-        self.detach();
+        self.give_up();
     }
 }

@@ -1,14 +1,11 @@
 //! Who decides on creations and growths, at once or later.
 
-use super::Store;
+use super::question::Ticket;
 use crate::alloc::Ref;
 use crate::error::Error;
 use crate::types::MemoryType;
 use crate::units::{PageSize, Pages};
-use core::ffi::c_void;
 use core::fmt;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
 /// A creation or growth that is to be decided, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,193 +82,21 @@ pub(super) enum Deciding {
     Later(Ref<Box<dyn AsyncLimiter>>),
 }
 
+impl Deciding {
+    /// Tells the limiter of a failure.
+    pub(super) fn tell(&self, error: &Error) {
+        match self {
+            Self::Now(limiter) => limiter.memory_grow_failed(error),
+            Self::Later(limiter) => limiter.memory_grow_failed(error),
+        }
+    }
+}
+
 impl fmt::Debug for Deciding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Now(_) => "Limiter",
             Self::Later(_) => "AsyncLimiter",
         })
-    }
-}
-
-/// What C wants to be called when a future has become ready.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ReadyCallback {
-    function: unsafe extern "C" fn(*mut c_void),
-    env: *mut c_void,
-}
-
-// SAFETY: whoever makes one says that it may be called on any thread.
-unsafe impl Send for ReadyCallback {}
-
-impl ReadyCallback {
-    /// # Safety
-    /// `function` may be called with `env` on any thread, until the callback is detached.
-    pub(crate) unsafe fn new(
-        function: unsafe extern "C" fn(*mut c_void),
-        env: *mut c_void,
-    ) -> Self {
-        Self { function, env }
-    }
-
-    pub(crate) fn call(self) {
-        // SAFETY: promised to `new`; `Question` calls none that has been detached.
-        unsafe { (self.function)(self.env) }
-    }
-}
-
-/// A question that an asynchronous limiter has been asked. The future and the ticket have it in common.
-pub(super) struct Question {
-    state: Mutex<Asked>,
-    changed: Condvar,
-    /// They are kept as long as the ticket is out.
-    _limiter: Ref<Box<dyn AsyncLimiter>>,
-    _store: Store,
-}
-
-#[derive(Debug, Default)]
-struct Asked {
-    answer: Option<bool>,
-    on_ready: Option<ReadyCallback>,
-    /// The thread that is in the callback at the moment.
-    calling: Option<ThreadMark>,
-}
-
-/// Tells threads that are alive apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct ThreadMark(usize);
-
-impl ThreadMark {
-    fn mine() -> Self {
-        thread_local! {
-            static MARK: u8 = const { 0 };
-        }
-        // A thread that is ending has no mark, and is in no callback of ours then.
-        Self(MARK.try_with(|mark| (&raw const *mark).addr()).unwrap_or(0))
-    }
-}
-
-impl Question {
-    pub(super) fn new(
-        store: Store,
-        limiter: Ref<Box<dyn AsyncLimiter>>,
-        on_ready: Option<ReadyCallback>,
-    ) -> Result<Ref<Self>, Error> {
-        Ref::try_new(Self {
-            state: Mutex::new(Asked { on_ready, ..Asked::default() }),
-            changed: Condvar::new(),
-            _limiter: limiter,
-            _store: store,
-        })
-    }
-
-    fn state(&self) -> MutexGuard<'_, Asked> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The limiter's answer, if it is there.
-    pub(super) fn answer(&self) -> Option<bool> {
-        self.state().answer
-    }
-
-    /// Waits for the answer until `deadline`, or for ever without one.
-    pub(super) fn wait(&self, deadline: Option<Instant>) -> Option<bool> {
-        let mut state = self.state();
-        while state.answer.is_none() {
-            state = match deadline {
-                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some(deadline) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    if left.is_zero() {
-                        break;
-                    }
-                    let woken = self.changed.wait_timeout(state, left);
-                    woken.unwrap_or_else(PoisonError::into_inner).0
-                }
-            };
-        }
-        state.answer
-    }
-
-    fn resolve(&self, allow: bool) {
-        let mut state = self.state();
-        state.answer = Some(allow);
-        let callback = state.on_ready.take();
-        state.calling = callback.map(|_| ThreadMark::mine());
-        drop(state);
-        self.changed.notify_all();
-        if let Some(callback) = callback {
-            callback.call();
-            self.state().calling = None;
-            self.changed.notify_all();
-        }
-    }
-
-    /// Attaches what is to be called at the answer, unless that is there already.
-    pub(super) fn attach(&self, callback: ReadyCallback) -> bool {
-        let mut state = self.state();
-        let open = state.answer.is_none();
-        if open {
-            state.on_ready = Some(callback);
-        }
-        open
-    }
-
-    /// Whether a callback has been taken to be called, and has not returned.
-    pub(super) fn is_calling(&self) -> bool {
-        self.state().calling.is_some()
-    }
-
-    /// Takes the callback off. It is not running after this on another thread, and will not run.
-    pub(super) fn detach(&self) {
-        let mut state = self.state();
-        state.on_ready = None;
-        while state.calling.is_some_and(|thread| thread != ThreadMark::mine()) {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-    }
-}
-
-/// The right to answer a question, once. Dropped without an answer, it means no.
-pub struct Ticket(Option<Ref<Question>>);
-
-impl Ticket {
-    pub(super) fn new(question: Ref<Question>) -> Self {
-        Self(Some(question))
-    }
-
-    /// Answers. The memory is made or grown by the thread that polls the future or waits for it.
-    pub fn resolve(mut self, allow: bool) {
-        if let Some(question) = self.0.take() {
-            question.resolve(allow);
-        }
-    }
-
-    /// Gives the ticket away as a pointer, for [`Ticket::from_raw`].
-    pub(crate) fn into_raw(mut self) -> *mut c_void {
-        self.0.take().map_or(core::ptr::null_mut(), |question| question.into_raw().cast())
-    }
-
-    /// Takes back what [`Ticket::into_raw`] gave away.
-    ///
-    /// # Safety
-    /// The pointer comes from there and is taken back once.
-    pub(crate) unsafe fn from_raw(raw: *mut c_void) -> Self {
-        // SAFETY: passed on.
-        Self(Some(unsafe { Ref::from_raw(raw.cast()) }))
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(question) = self.0.take() {
-            question.resolve(false);
-        }
-    }
-}
-
-impl fmt::Debug for Ticket {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ticket")
     }
 }

@@ -1,6 +1,6 @@
 //! A memory in its store: what a handle refers to.
 
-use super::limiter::Request;
+use super::limiter::{Deciding, Request};
 use super::{MemoryFuture, Place, Store};
 use crate::alloc::Ref;
 use crate::error::Error;
@@ -11,14 +11,22 @@ use core::ops::Deref;
 /// A memory and the store whose limits it obeys.
 #[derive(Debug)]
 pub(crate) struct Member {
-    // The first: a memory leaves the store's account before it goes.
-    place: Place,
+    // Before the place, and so before the store: what the host attached to the memory ends before what it
+    // gave to the store.
     memory: Ref<Memory>,
+    place: Place,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        // The account reads the memory's length.
+        self.place.leave();
+    }
 }
 
 impl Member {
     pub(super) fn admit(place: Place, memory: Ref<Memory>) -> Result<StoreMemory, Error> {
-        Ok(StoreMemory(Ref::try_new(Self { place, memory })?))
+        Ok(StoreMemory(Ref::try_new(Self { memory, place })?))
     }
 
     #[inline]
@@ -42,19 +50,41 @@ impl Member {
     }
 
     /// See [`StoreMemory::grow`].
-    #[inline]
     pub(crate) fn grow(&self, delta: Pages) -> Result<Pages, Error> {
-        if self.growth_calls_host() { self.grow_asking(delta) } else { self.memory.grow(delta) }
+        if self.growth_calls_host() { self.grow_asking(delta) } else { self.grow_unasked(delta) }
     }
 
-    #[cold]
+    /// Grows where nobody is to be asked.
+    pub(crate) fn grow_unasked(&self, delta: Pages) -> Result<Pages, Error> {
+        let grown = self.memory.grow(delta);
+        self.count_late();
+        grown
+    }
+
+    /// The same where nothing but the length is to be changed: see [`Memory::grow_within`].
+    #[inline]
+    pub(crate) fn grow_within(&self, delta: Pages) -> Option<Pages> {
+        let grown = self.memory.grow_within(delta);
+        self.count_late();
+        grown
+    }
+
+    /// For limits that were set while the memory grew without asking: their count may have been made just
+    /// before.
+    #[inline]
+    fn count_late(&self) {
+        if self.growth_calls_host() {
+            self.place.set_charge(self.memory.byte_length() as u64);
+        }
+    }
+
     fn grow_asking(&self, delta: Pages) -> Result<Pages, Error> {
-        self.counting(|| {
+        self.counting(|asked| {
             loop {
                 let Some(growth) = self.memory.plan_growth(delta)? else {
                     return Ok(self.memory.pages());
                 };
-                self.place.store.ask_now(&self.request(growth))?;
+                self.place.store.ask_now(&self.request(growth), asked)?;
                 if let Some(previous) = self.perform(growth)? {
                     return Ok(previous);
                 }
@@ -71,8 +101,7 @@ impl Member {
         if self.memory.pages() != growth.current {
             return Ok(None);
         }
-        let request = self.request(growth);
-        let before = self.place.charge(request.current_bytes, request.desired_bytes)?;
+        let before = self.place.charge(self.request(growth).desired_bytes)?;
         let grown = self.memory.perform_growth(growth);
         if grown.is_err() {
             self.place.set_charge(before);
@@ -81,9 +110,12 @@ impl Member {
     }
 
     /// Runs a growth, and counts and tells it if it fails.
-    pub(super) fn counting<T>(&self, body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        self.place.store.telling(|| {
-            let done = body();
+    pub(super) fn counting<T>(
+        &self,
+        body: impl FnOnce(&mut Option<Deciding>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.place.store.telling(|asked| {
+            let done = body(asked);
             if done.is_err() {
                 self.memory.count_failed_growth();
             }
@@ -109,8 +141,8 @@ impl StoreMemory {
     }
 
     /// Grows as [`StoreMemory::grow`] does, when the limiter has answered.
-    pub fn grow_async(&self, delta: Pages) -> MemoryFuture {
-        MemoryFuture::growth(self.0.clone(), delta)
+    pub fn grow_async(&self, delta: Pages) -> Result<MemoryFuture, Error> {
+        MemoryFuture::growth(&self.0, delta)
     }
 }
 

@@ -8,13 +8,15 @@ mod account;
 mod future;
 mod limiter;
 mod member;
+mod question;
 
 pub use account::Limits;
 pub use future::MemoryFuture;
-pub(crate) use limiter::ReadyCallback;
-pub use limiter::{AsyncLimiter, Limiter, Request, Ticket};
+pub use limiter::{AsyncLimiter, Limiter, Request};
 pub(crate) use member::Member;
 pub use member::StoreMemory;
+pub(crate) use question::ReadyCallback;
+pub use question::Ticket;
 
 use crate::alloc::Ref;
 use crate::attachment::Attachment;
@@ -25,7 +27,8 @@ use crate::types::MemoryType;
 use account::Account;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
-use limiter::{Deciding, Question};
+use limiter::Deciding;
+use question::Question;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A store. A cheap reference: clones are the same store, which lives until the last of them and of its
@@ -105,11 +108,9 @@ impl Store {
     fn settle(&self, account: &mut Account) {
         let limited = account.limiter.is_some() || account.limits != Limits::NONE;
         let asks = limited || self.0.engine.creator().is_some();
-        if asks && !self.0.asks.swap(asks, Ordering::SeqCst) {
-            // Memories have grown without telling until now.
-            account.recount();
-        }
+        // Before the count: a growth that saw nobody to ask looks again when it is done.
         self.0.asks.store(asks, Ordering::SeqCst);
+        account.recount();
     }
 
     /// Makes a memory of zeros with the minimum of its type. Fails with [`Error::AsyncRequired`] where an
@@ -118,14 +119,15 @@ impl Store {
         if !self.asks() {
             return self.make(ty);
         }
-        self.telling(|| {
-            self.ask_now(&Request::creation(&ty))?;
+        self.telling(|asked| {
+            Memory::check_kind(&ty)?;
+            self.ask_now(&Request::creation(&ty), asked)?;
             self.make(ty)
         })
     }
 
     /// Makes a memory as [`Store::new_memory`] does, when the limiter has answered.
-    pub fn new_memory_async(&self, ty: MemoryType) -> MemoryFuture {
+    pub fn new_memory_async(&self, ty: MemoryType) -> Result<MemoryFuture, Error> {
         MemoryFuture::creation(self.clone(), ty)
     }
 
@@ -138,23 +140,21 @@ impl Store {
         Member::admit(place, memory)
     }
 
-    /// Runs what may fail, and tells the limiter if it does.
-    fn telling<T>(&self, body: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
-        let done = body();
+    /// Runs what may fail, and tells the limiter if it does: the one that was asked, or else the one
+    /// that there is.
+    fn telling<T>(
+        &self,
+        body: impl FnOnce(&mut Option<Deciding>) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let mut asked = None;
+        let done = body(&mut asked);
         if let Err(error) = &done {
-            self.tell(error);
+            let current = || self.account().limiter.clone();
+            if let Some(limiter) = asked.or_else(current) {
+                limiter.tell(error);
+            }
         }
         done
-    }
-
-    /// Tells the limiter of a failure.
-    fn tell(&self, error: &Error) {
-        let limiter = self.account().limiter.clone();
-        match limiter {
-            Some(Deciding::Now(limiter)) => limiter.memory_grow_failed(error),
-            Some(Deciding::Later(limiter)) => limiter.memory_grow_failed(error),
-            None => {}
-        }
     }
 
     /// Asks the limits, and says which limiter is to be asked next.
@@ -165,8 +165,9 @@ impl Store {
     }
 
     /// Asks the limits, then the limiter, which has to answer at once.
-    fn ask_now(&self, request: &Request) -> Result<(), Error> {
-        match self.pass_limits(request)? {
+    fn ask_now(&self, request: &Request, asked: &mut Option<Deciding>) -> Result<(), Error> {
+        *asked = self.pass_limits(request)?;
+        match asked {
             None => Ok(()),
             Some(Deciding::Now(limiter)) if limiter.memory_growing(request) => Ok(()),
             Some(Deciding::Now(_)) => Err(request.denied()),
@@ -174,21 +175,21 @@ impl Store {
         }
     }
 
-    /// Asks the limits, then the limiter. `None`: they agree. `Some`: the answer comes later, or is there, and
-    /// `on_ready` is called with it.
+    /// Asks the limits, then the limiter. False: they agree. True: `question` will have the answer.
     fn ask(
         &self,
         request: &Request,
-        on_ready: Option<ReadyCallback>,
-    ) -> Result<Option<Ref<Question>>, Error> {
-        match self.pass_limits(request)? {
-            None => Ok(None),
-            Some(Deciding::Now(limiter)) if limiter.memory_growing(request) => Ok(None),
+        question: &Ref<Question>,
+        asked: &mut Option<Deciding>,
+    ) -> Result<bool, Error> {
+        *asked = self.pass_limits(request)?;
+        match asked {
+            None => Ok(false),
+            Some(Deciding::Now(limiter)) if limiter.memory_growing(request) => Ok(false),
             Some(Deciding::Now(_)) => Err(request.denied()),
             Some(Deciding::Later(limiter)) => {
-                let question = Question::new(self.clone(), limiter.clone(), on_ready)?;
-                limiter.memory_growing(request, Ticket::new(question.clone()));
-                Ok(Some(question))
+                Question::put(question, request, self, limiter);
+                Ok(true)
             }
         }
     }
@@ -196,36 +197,48 @@ impl Store {
     /// A place for a memory of so many bytes, if the limits let it in.
     fn enter(&self, bytes: u64) -> Result<Place, Error> {
         let slot = self.account().enter(bytes)?;
-        Ok(Place { store: self.clone(), slot })
+        Ok(Place { store: self.clone(), slot: Some(slot) })
     }
 }
 
-/// A memory's place in a store's account; dropping it gives the bytes back to the store.
+/// A memory's place in a store's account.
 #[derive(Debug)]
 struct Place {
     store: Store,
-    slot: usize,
+    /// Until it is left.
+    slot: Option<usize>,
 }
 
 impl Place {
-    /// Says which memory has the place.
+    /// Says which memory has the place. The place is left before that memory goes.
     fn occupy(&self, view: &View) {
-        self.store.account().occupy(self.slot, NonNull::from(view));
+        if let Some(slot) = self.slot {
+            self.store.account().occupy(slot, NonNull::from(view));
+        }
     }
 
     /// Counts the memory with so many bytes, if the limits let it, and says what it counted before.
-    fn charge(&self, current: u64, desired: u64) -> Result<u64, Error> {
-        self.store.account().charge(self.slot, current, desired)
+    fn charge(&self, bytes: u64) -> Result<u64, Error> {
+        self.slot.map_or(Ok(bytes), |slot| self.store.account().charge(slot, bytes))
     }
 
     /// Counts the memory with so many bytes.
     fn set_charge(&self, bytes: u64) {
-        self.store.account().set_charge(self.slot, bytes);
+        if let Some(slot) = self.slot {
+            self.store.account().set_charge(slot, bytes);
+        }
+    }
+
+    /// Gives the bytes back to the store.
+    fn leave(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.store.account().leave(slot);
+        }
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.store.account().leave(self.slot);
+        self.leave();
     }
 }
