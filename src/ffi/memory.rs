@@ -91,13 +91,14 @@ unsafe fn new_memory(
     Ok(into_handle(store.new_memory(ty)?))
 }
 
-#[inline]
+/// The growths that need nothing but a new length, in line; the others are a call away.
+#[inline(always)]
 unsafe fn grow(memory: *mut wasm_memory_t, delta: u64) -> Result<Pages, Error> {
     // SAFETY: passed on.
     let member = unsafe { member_of(memory) }?;
     if member.growth_calls_host() {
         // SAFETY: passed on.
-        return unsafe { grow_kept(memory, delta) };
+        return unsafe { grow_kept(memory, Pages(delta)) };
     }
     match member.grow_within(Pages(delta)) {
         Some(previous) => Ok(previous),
@@ -108,9 +109,9 @@ unsafe fn grow(memory: *mut wasm_memory_t, delta: u64) -> Result<Pages, Error> {
 /// Grows a memory whose handle a callback may delete meanwhile.
 #[cold]
 #[inline(never)]
-unsafe fn grow_kept(memory: *mut wasm_memory_t, delta: u64) -> Result<Pages, Error> {
+unsafe fn grow_kept(memory: *mut wasm_memory_t, delta: Pages) -> Result<Pages, Error> {
     // SAFETY: passed on.
-    unsafe { kept(memory) }?.grow(Pages(delta))
+    unsafe { kept(memory) }?.grow(delta)
 }
 
 /// Makes a memory of zeros with the minimum size of its type.

@@ -41,7 +41,7 @@ impl Memory {
     /// Order: growth by 0 succeeds at once; then a borrow of the bytes; then the maximum of the type;
     /// then the system. The base stays, unless the engine's policy lets it move and the reservation
     /// does not suffice. No limits of a store are asked: see [`crate::StoreMemory::grow`].
-    #[inline(never)]
+    #[inline]
     pub fn grow(&self, delta: Pages) -> Result<Pages, Error> {
         let grown = match self.plan_growth(delta) {
             Ok(None) => return Ok(self.pages()),

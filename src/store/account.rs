@@ -47,8 +47,8 @@ pub(super) struct Account {
 #[derive(Debug)]
 enum Slot {
     Taken {
-        /// Where the memory's length is; `None` while it is being made.
-        view: Option<NonNull<View>>,
+        /// Where the memory's length is. The slot is left before the memory goes.
+        view: NonNull<View>,
         /// The bytes of it that `total_bytes` counts.
         charged: u64,
     },
@@ -81,10 +81,10 @@ impl Account {
         Ok(())
     }
 
-    /// Gives a new memory of so many bytes a slot, if the limits let it in.
-    pub(super) fn enter(&mut self, bytes: u64) -> Result<usize, Error> {
+    /// Gives a memory a slot, if the limits let it in. It must leave the slot before it goes.
+    pub(super) fn enter(&mut self, view: NonNull<View>, bytes: u64) -> Result<usize, Error> {
         self.check(0, bytes, true)?;
-        let taken = Slot::Taken { view: None, charged: bytes };
+        let taken = Slot::Taken { view, charged: bytes };
         let slot = match self.free {
             Some(slot) => {
                 let Some(place) = self.slots.get_mut(slot) else {
@@ -105,13 +105,6 @@ impl Account {
         self.memories = self.memories.saturating_add(1);
         self.total_bytes = self.total_bytes.saturating_add(bytes.into());
         Ok(slot)
-    }
-
-    /// Says where the length of the memory is that has the slot. The slot is left before the memory goes.
-    pub(super) fn occupy(&mut self, slot: usize, of: NonNull<View>) {
-        if let Some(Slot::Taken { view, .. }) = self.slots.get_mut(slot) {
-            *view = Some(of);
-        }
     }
 
     /// Counts a memory with so many bytes, if the limits let it. Returns what it counted before.
@@ -151,11 +144,9 @@ impl Account {
         let mut total = 0u128;
         for slot in &mut self.slots {
             if let Slot::Taken { view, charged } = slot {
-                if let Some(view) = view {
-                    // SAFETY: a memory leaves its slot before it goes (`occupy`), and does so under the
-                    // lock that this account is behind.
-                    *charged = unsafe { view.as_ref() }.byte_length() as u64;
-                }
+                // SAFETY: a memory leaves its slot before it goes (`enter`), under the lock that this account
+                // is behind.
+                *charged = unsafe { view.as_ref() }.byte_length() as u64;
                 total = total.saturating_add((*charged).into());
             }
         }
@@ -167,12 +158,19 @@ impl Account {
 mod tests {
     use super::*;
 
+    impl Account {
+        /// A memory that nobody asks for its length.
+        fn enter_unseen(&mut self, bytes: u64) -> Result<usize, Error> {
+            self.enter(NonNull::dangling(), bytes)
+        }
+    }
+
     #[test]
     fn a_request_for_all_there_is_leaves_nothing_behind() {
         let mut account = Account::default();
-        let live = account.enter(5).unwrap();
-        let huge = account.enter(u64::MAX).unwrap();
-        let more = account.enter(u64::MAX).unwrap();
+        let live = account.enter_unseen(5).unwrap();
+        let huge = account.enter_unseen(u64::MAX).unwrap();
+        let more = account.enter_unseen(u64::MAX).unwrap();
         account.leave(huge);
         account.leave(more);
         assert_eq!(account.charge(live, u64::MAX), Ok(5));
@@ -182,23 +180,20 @@ mod tests {
 
     #[test]
     fn a_slot_is_used_again_and_its_bytes_come_back() {
-        let mut account = Account {
-            limits: Limits { max_total_bytes: 10, ..Limits::NONE },
-            ..Default::default()
-        };
-        let first = account.enter(4).unwrap();
-        let second = account.enter(6).unwrap();
-        assert!(account.enter(1).is_err());
+        let limits = Limits { max_total_bytes: 10, ..Limits::NONE };
+        let mut account = Account { limits, ..Default::default() };
+        let first = account.enter_unseen(4).unwrap();
+        let second = account.enter_unseen(6).unwrap();
+        assert!(account.enter_unseen(1).is_err());
         account.leave(first);
         assert!(account.charge(second, 11).is_err());
         assert_eq!(account.charge(second, 7), Ok(6));
-        assert_eq!(account.enter(3), Ok(first));
+        assert_eq!(account.enter_unseen(3), Ok(first));
         account.leave(second);
         account.leave(first);
         assert_eq!((account.memories, account.total_bytes), (0, 0));
-        assert_eq!(
-            (account.enter(0), account.enter(0), account.enter(0)),
-            (Ok(first), Ok(second), Ok(2))
-        );
+        assert_eq!(account.enter_unseen(0), Ok(first));
+        assert_eq!(account.enter_unseen(0), Ok(second));
+        assert_eq!(account.enter_unseen(0), Ok(2));
     }
 }

@@ -1,32 +1,39 @@
 //! A memory in its store: what a handle refers to.
 
 use super::limiter::{Deciding, Request};
-use super::{MemoryFuture, Place, Store};
+use super::{MemoryFuture, Store};
 use crate::alloc::Ref;
 use crate::error::Error;
 use crate::memory::{Growth, Memory};
 use crate::units::Pages;
 use core::ops::Deref;
+use core::ptr::NonNull;
 
 /// A memory and the store whose limits it obeys.
 #[derive(Debug)]
 pub(crate) struct Member {
-    // Before the place, and so before the store: what the host attached to the memory ends before what it
-    // gave to the store.
+    // Before the store: what the host attached to the memory ends before what it gave to the store.
     memory: Ref<Memory>,
-    place: Place,
+    store: Store,
+    /// The memory's in the account of the store.
+    slot: usize,
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        // The account reads the memory's length.
-        self.place.leave();
+        // The account reads the memory's length, which still exists here.
+        self.store.account().leave(self.slot);
     }
 }
 
 impl Member {
-    pub(super) fn admit(place: Place, memory: Ref<Memory>) -> Result<StoreMemory, Error> {
-        Ok(StoreMemory(Ref::try_new(Self { memory, place })?))
+    /// Lets a memory into a store, if the limits allow its size.
+    pub(super) fn admit(store: &Store, memory: Memory) -> Result<StoreMemory, Error> {
+        let memory = Ref::try_new(memory)?;
+        let (view, bytes) = (NonNull::from(memory.view()), memory.byte_length() as u64);
+        // The memory stays where it is, behind its reference, and leaves the slot when it is dropped.
+        let slot = store.account().enter(view, bytes)?;
+        Ok(StoreMemory(Ref::try_new(Self { memory, store: store.clone(), slot })?))
     }
 
     #[inline]
@@ -35,7 +42,7 @@ impl Member {
     }
 
     pub(crate) fn store(&self) -> &Store {
-        &self.place.store
+        &self.store
     }
 
     /// Whether both are the same memory, through whichever stores.
@@ -46,7 +53,7 @@ impl Member {
     /// Whether growth calls code of the host's, which may delete handles, for example.
     #[inline]
     pub(crate) fn growth_calls_host(&self) -> bool {
-        self.place.store.asks()
+        self.store.asks()
     }
 
     /// See [`StoreMemory::grow`].
@@ -55,18 +62,33 @@ impl Member {
     }
 
     /// Grows where nobody is to be asked.
+    #[inline(never)]
     pub(crate) fn grow_unasked(&self, delta: Pages) -> Result<Pages, Error> {
         let grown = self.memory.grow(delta);
-        self.count_late();
+        if grown.is_ok() {
+            self.count_late();
+        }
         grown
     }
 
     /// The same where nothing but the length is to be changed: see [`Memory::grow_within`].
     #[inline]
     pub(crate) fn grow_within(&self, delta: Pages) -> Option<Pages> {
-        let grown = self.memory.grow_within(delta);
+        let previous = self.memory.grow_within(delta)?;
         self.count_late();
-        grown
+        Some(previous)
+    }
+
+    /// Counts the memory with so many bytes, if the limits let it, and says what it counted before.
+    fn charge(&self, bytes: u64) -> Result<u64, Error> {
+        self.store.account().charge(self.slot, bytes)
+    }
+
+    /// Counts the memory with so many bytes.
+    #[cold]
+    #[inline(never)]
+    fn set_charge(&self, bytes: u64) {
+        self.store.account().set_charge(self.slot, bytes);
     }
 
     /// For limits that were set while the memory grew without asking: their count may have been made just
@@ -74,7 +96,7 @@ impl Member {
     #[inline]
     fn count_late(&self) {
         if self.growth_calls_host() {
-            self.place.set_charge(self.memory.byte_length() as u64);
+            self.set_charge(self.memory.byte_length() as u64);
         }
     }
 
@@ -84,7 +106,7 @@ impl Member {
                 let Some(growth) = self.memory.plan_growth(delta)? else {
                     return Ok(self.memory.pages());
                 };
-                self.place.store.ask_now(&self.request(growth), asked)?;
+                self.store.ask_now(&self.request(growth), asked)?;
                 if let Some(previous) = self.perform(growth)? {
                     return Ok(previous);
                 }
@@ -101,10 +123,10 @@ impl Member {
         if self.memory.pages() != growth.current {
             return Ok(None);
         }
-        let before = self.place.charge(self.request(growth).desired_bytes)?;
+        let before = self.charge(self.request(growth).desired_bytes)?;
         let grown = self.memory.perform_growth(growth);
         if grown.is_err() {
-            self.place.set_charge(before);
+            self.set_charge(before);
         }
         grown.map(Some)
     }
@@ -114,7 +136,7 @@ impl Member {
         &self,
         body: impl FnOnce(&mut Option<Deciding>) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.place.store.telling(|asked| {
+        self.store.telling(|asked| {
             let done = body(asked);
             if done.is_err() {
                 self.memory.count_failed_growth();

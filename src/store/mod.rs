@@ -22,10 +22,9 @@ use crate::alloc::Ref;
 use crate::attachment::Attachment;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::memory::{Memory, View};
+use crate::memory::Memory;
 use crate::types::MemoryType;
 use account::Account;
-use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, Ordering};
 use limiter::Deciding;
 use question::Question;
@@ -133,11 +132,7 @@ impl Store {
 
     /// Makes the memory, of which the limiter has been asked.
     fn make(&self, ty: MemoryType) -> Result<StoreMemory, Error> {
-        // Its bytes are counted first, so that two threads cannot both have the last ones.
-        let place = self.enter(Request::creation(&ty).desired_bytes)?;
-        let memory = Ref::try_new(Memory::new(&self.0.engine, ty)?)?;
-        place.occupy(memory.view());
-        Member::admit(place, memory)
+        Member::admit(self, Memory::new(&self.0.engine, ty)?)
     }
 
     /// Runs what may fail, and tells the limiter if it does: the one that was asked, or else the one
@@ -192,53 +187,5 @@ impl Store {
                 Ok(true)
             }
         }
-    }
-
-    /// A place for a memory of so many bytes, if the limits let it in.
-    fn enter(&self, bytes: u64) -> Result<Place, Error> {
-        let slot = self.account().enter(bytes)?;
-        Ok(Place { store: self.clone(), slot: Some(slot) })
-    }
-}
-
-/// A memory's place in a store's account.
-#[derive(Debug)]
-struct Place {
-    store: Store,
-    /// Until it is left.
-    slot: Option<usize>,
-}
-
-impl Place {
-    /// Says which memory has the place. The place is left before that memory goes.
-    fn occupy(&self, view: &View) {
-        if let Some(slot) = self.slot {
-            self.store.account().occupy(slot, NonNull::from(view));
-        }
-    }
-
-    /// Counts the memory with so many bytes, if the limits let it, and says what it counted before.
-    fn charge(&self, bytes: u64) -> Result<u64, Error> {
-        self.slot.map_or(Ok(bytes), |slot| self.store.account().charge(slot, bytes))
-    }
-
-    /// Counts the memory with so many bytes.
-    fn set_charge(&self, bytes: u64) {
-        if let Some(slot) = self.slot {
-            self.store.account().set_charge(slot, bytes);
-        }
-    }
-
-    /// Gives the bytes back to the store.
-    fn leave(&mut self) {
-        if let Some(slot) = self.slot.take() {
-            self.store.account().leave(slot);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.leave();
     }
 }
