@@ -9,16 +9,17 @@ TESTS  := target/c-tests
 DEMO   := target/demo
 CARGO  ?= cargo
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
+MEMCHECK ?= full
 
 # Found when a target wants it, so that `make help` installs nothing.
 CMAKE = $(eval CMAKE := $$(shell scripts/need cmake))$(or $(CMAKE),$(error cmake is missing, see above))
 CTEST = $(dir $(CMAKE))ctest
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test test-rust test-c header lint bench bench-smoke clean
+.PHONY: help build install demo test test-rust test-c test-memcheck header lint bench bench-smoke clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the shared and the static library
 	@echo "== building the library (cargo, release)"
@@ -55,6 +56,12 @@ test-c: ## Run the C tests through the installed library
 	    || { cat $(TESTS)/configure.log; exit 1; }
 	@$(CMAKE) --build $(TESTS) -j $(JOBS)
 	@$(CTEST) --test-dir $(TESTS) --output-on-failure
+
+test-memcheck: ## Run C tests and examples under Valgrind (MEMCHECK=short: what takes seconds there)
+	@scripts/need valgrind >/dev/null
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@echo "== C tests and examples under memcheck, $(MEMCHECK) form"
+	@JOBS=$(JOBS) scripts/memcheck "$(abspath target/prefix)" target/memcheck $(MEMCHECK)
 
 header: ## Generate include/wasm_memory.h from the Rust source
 	@UPDATE_HEADER=1 $(CARGO) test --locked --quiet --test header

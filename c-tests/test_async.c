@@ -670,6 +670,35 @@ TEST(a_limiter_replaced_goes_with_its_last_ticket) {
     }
 }
 
+/* A future that nobody has polled yet is no call and no ticket: it keeps the store, and not the limiter. */
+TEST(a_limiter_replaced_after_its_answers_goes_at_once) {
+    int allow, by; /* 0: nothing, 1: a synchronous limiter, 2: an asynchronous one */
+    for (allow = 0; allow < 2; allow++)
+        for (by = 0; by < 3; by++) {
+            watch_t watch;
+            const host_t host = watched(&watch, pages_32(1, 9));
+            const wasm_memory_status_t expected = allow ? WASM_MEMORY_OK : WASM_MEMORY_LIMIT_DENIED;
+            watch_t other = watching(host);
+            wasm_memory_future_t *const growth = grow_async(watch.memory, 2);
+            wasm_memory_future_t *const creation = new_async(host, pages_32(2, 9));
+            watch_answer(&watch, allow);
+            watch_answer(&watch, allow);
+            CHECK_EQ(watch.finalized, 0); /* the store has it */
+            if (by == 0) limiter_none(host.store);
+            if (by == 1) limiter_set(host.store, &other);
+            if (by == 2) limiter_async_set(host.store, &other);
+            CHECK_EQ(watch.finalized, 1);
+            CHECK_STATUS(outcome(growth), expected); /* its answers count all the same */
+            CHECK_STATUS(outcome(creation), expected);
+            CHECK_EQ(wasm_memory_pages(watch.memory), allow ? 3 : 1);
+            CHECK_EQ(watch.asked, 2);
+            CHECK_EQ(other.asked, 0);
+            CHECK_EQ(watch.failed, 0); /* it is no more */
+            end(host, &watch);
+            CHECK_EQ(other.finalized, by > 0);
+        }
+}
+
 TEST(a_limiter_set_back_after_a_pending_growth_is_asked_when_the_length_has_changed) {
     watch_t watch;
     const host_t host = watched(&watch, pages_32(1, 9));
@@ -1149,6 +1178,49 @@ TEST(delete_and_on_ready_wait_for_a_callback_that_runs) {
         }
 }
 
+/* Two callbacks that are each about to take the other's future away: if each waited for the other to end, neither
+   would. Where they hang the test fails and goes on without them. */
+static struct {
+    pthread_barrier_t both;
+    wasm_memory_future_t *futures[2];
+    bool replace;
+    int over[2];
+} couple;
+
+static void end_the_other(void *env) {
+    const int which = *(const int *)env;
+    pthread_barrier_wait(&couple.both);
+    if (couple.replace)
+        wasm_memory_future_on_ready(couple.futures[1 - which], NULL, NULL);
+    else
+        wasm_memory_future_delete(couple.futures[1 - which]);
+    store(&couple.over[which], 1);
+}
+
+TEST(callbacks_on_two_threads_may_each_delete_the_future_of_the_other) {
+    static const int which[] = {0, 1};
+    static resolver_t resolvers[2];
+    int replace, i;
+    for (replace = 0; replace < 2; replace++) {
+        watch_t watch;
+        const host_t host = watched(&watch, pages_32(1, 9));
+        memset(&couple, 0, sizeof couple);
+        couple.replace = replace;
+        pthread_barrier_init(&couple.both, NULL, 2);
+        for (i = 0; i < 2; i++) {
+            couple.futures[i] = i == 0 ? grow_async(watch.memory, 2) : new_async(host, pages_32(2, 9));
+            wasm_memory_future_on_ready(couple.futures[i], end_the_other, (void *)(uintptr_t)&which[i]);
+        }
+        for (i = 0; i < 2; i++) resolver_start(&resolvers[i], &watch, true, 0);
+        if (!CHECK(until(&couple.over[0]) && until(&couple.over[1]))) return;
+        for (i = 0; i < 2; i++) resolver_join(&resolvers[i]);
+        pthread_barrier_destroy(&couple.both);
+        for (i = 0; replace && i < 2; i++) CHECK_STATUS(outcome(couple.futures[i]), WASM_MEMORY_OK);
+        CHECK_EQ(wasm_memory_pages(watch.memory), replace ? 3 : 1);
+        end(host, &watch);
+    }
+}
+
 /* ---- races of an answer with everything else ---- */
 
 static struct {
@@ -1381,6 +1453,81 @@ TEST(a_future_may_be_deleted_by_what_its_own_poll_calls) {
         CHECK_EQ(wasm_memory_pages(watch.memory), 3);
         end(host, &watch);
     }
+}
+
+/* What the limiter does with the future whose poll asks it again. */
+typedef struct {
+    wasm_memory_future_t *future;
+    ready_t *ready, *other; /* the callback that it has, and the one that it gets */
+} hold_t;
+
+static void delete_held(watch_t *watch) {
+    hold_t *const hold = (hold_t *)watch->more;
+    wasm_memory_future_delete(hold->future);
+    store(&hold->ready->gone, 1);
+}
+static void silence_held(watch_t *watch) {
+    hold_t *const hold = (hold_t *)watch->more;
+    wasm_memory_future_on_ready(hold->future, NULL, NULL);
+    store(&hold->ready->gone, 1);
+}
+static void tell_another_of_held(watch_t *watch) {
+    hold_t *const hold = (hold_t *)watch->more;
+    wasm_memory_future_on_ready(hold->future, is_ready, hold->other);
+    store(&hold->ready->gone, 1);
+    CHECK_EQ(hold->other->called, 0); /* it has just been asked again */
+}
+
+/* The callback of before may lose its env there and then: the answer to that very question, at once or later, does not
+   call it any more. */
+TEST(a_callback_taken_off_within_the_question_of_a_poll_is_not_called_with_its_answer) {
+    void (*const actions[])(watch_t *) = {delete_held, silence_held, tell_another_of_held};
+    const int64_t long_time = 60000 * MILLISECOND;
+    size_t action;
+    int at_once, wait;
+    for (action = 0; action < sizeof actions / sizeof *actions; action++)
+        for (at_once = 0; at_once < 2; at_once++)
+            for (wait = 0; wait < 2; wait++) {
+                const bool deleted = actions[action] == delete_held;
+                watch_t watch;
+                const host_t host = watched(&watch, pages_32(1, 9));
+                wasm_memory_future_t *const first = grow_async(watch.memory, 2);
+                wasm_memory_future_t *const second = grow_async(watch.memory, 3);
+                ready_t ready = ready_of(second), other = ready_of(second);
+                hold_t hold;
+                int64_t start;
+                hold.future = second;
+                hold.ready = &ready;
+                hold.other = &other;
+                wasm_memory_future_on_ready(second, is_ready, &ready);
+                watch_answer(&watch, true);
+                watch_answer(&watch, true);
+                CHECK_EQ(ready.called, 1);
+                CHECK_STATUS(outcome(first), WASM_MEMORY_OK);
+                watch.more = &hold;
+                watch.growing = actions[action];
+                watch.at_once = at_once;
+                start = now();
+                CHECK_STATUS(wait ? wasm_memory_future_wait(second, deleted || at_once ? long_time : 0)
+                                  : wasm_memory_future_poll(second),
+                             at_once && !deleted ? WASM_MEMORY_OK : WASM_MEMORY_PENDING);
+                CHECK(now() - start < long_time); /* deleted, it waits for nothing any more */
+                CHECK(watch.growing == NULL);
+                CHECK_ASKED(&watch, 3, 3 * PAGE, 6 * PAGE);
+                if (!at_once) {
+                    CHECK_EQ(other.called, 0);
+                    watch_answer(&watch, true);
+                }
+                CHECK_EQ(ready.called, 1);
+                CHECK_EQ(ready.late, 0);
+                CHECK_EQ(other.called, actions[action] == tell_another_of_held);
+                if (!deleted) CHECK_STATUS(outcome(second), WASM_MEMORY_OK);
+                CHECK_EQ(wasm_memory_pages(watch.memory), deleted ? 3 : 6);
+                CHECK_EQ(ready.called, 1);
+                CHECK_EQ(watch.asked, 3);
+                CHECK_EQ(watch.failed, 0);
+                end(host, &watch);
+            }
 }
 
 /* ---- everything at once ---- */
@@ -1620,6 +1767,7 @@ int main(void) {
     RUN(asked_again_an_answer_at_once_leads_to_the_outcome);
     RUN(an_answer_counts_when_its_limiter_was_removed_meanwhile);
     RUN(a_limiter_replaced_goes_with_its_last_ticket);
+    RUN(a_limiter_replaced_after_its_answers_goes_at_once);
     RUN(a_limiter_set_back_after_a_pending_growth_is_asked_when_the_length_has_changed);
     RUN(a_question_may_start_another_and_answer_an_older_one);
     RUN(memory_store_and_engine_may_be_deleted_within_the_question);
@@ -1637,12 +1785,14 @@ int main(void) {
     RUN(on_ready_may_set_and_remove_callbacks);
     RUN(a_callback_is_called_for_each_answer_until_it_is_replaced);
     RUN(delete_and_on_ready_wait_for_a_callback_that_runs);
+    RUN(callbacks_on_two_threads_may_each_delete_the_future_of_the_other);
     RUN(an_answer_that_meets_on_ready_or_delete_calls_once_or_never);
     RUN(a_future_may_be_deleted_at_every_stage);
     RUN(a_pending_growth_keeps_its_memory_and_all_it_needs);
     RUN(a_future_outlives_its_store_and_makes_its_memory);
     RUN(a_taken_memory_outlives_its_future);
     RUN(a_future_may_be_deleted_by_what_its_own_poll_calls);
+    RUN(a_callback_taken_off_within_the_question_of_a_poll_is_not_called_with_its_answer);
     RUN(tickets_and_futures_of_many_threads_stay_consistent);
     return check_finish();
 }

@@ -28,6 +28,7 @@ typedef enum {
     NULL_BASE,
     UNALIGNED_BASE,
     SHORT_SIZE,
+    LONG_SIZE, /* which GUARDED forbids */
     LOW_MAXIMUM,
     ACCESSIBLE_TOO_SHORT,
     ACCESSIBLE_TOO_LATE,
@@ -63,7 +64,8 @@ struct maker_t {
     wrong_t wrong_growth;
     wasm_memory_status_t refuse, refuse_growth;
     void (*making)(maker_t *), (*growing)(maker_t *); /* once */
-    host_t host; /* for these */
+    void (*telling)(maker_t *);                       /* once, when a block is asked where or how large it is */
+    host_t host;                                      /* for these */
     wasm_memory_t *memory;
     /* What it was asked. */
     size_t minimum, maximum_asked, reserved, guard, new_size;
@@ -81,9 +83,19 @@ static void count_one(void *counter) { *(int *)counter += 1; }
 static size_t host_page(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 static size_t to_pages(size_t bytes) { return (bytes + host_page() - 1) / host_page() * host_page(); }
 
+static void block_tells(const block_t *block) {
+    maker_t *const maker = block->maker;
+    void (*const action)(maker_t *) = maker->telling;
+    if (action == NULL) return;
+    maker->telling = NULL;
+    action(maker);
+}
+
 static size_t block_byte_size(void *env) {
     const block_t *const block = (const block_t *)env;
+    block_tells(block);
     if (block->wrong == SHORT_SIZE) return block->size - 1;
+    if (block->wrong == LONG_SIZE) return block->size + 1;
     return block->size + block->maker->surplus;
 }
 
@@ -95,6 +107,7 @@ static bool block_maximum_byte_size(void *env, size_t *out) {
 
 static uint8_t *block_as_ptr(void *env) {
     const block_t *const block = (const block_t *)env;
+    block_tells(block);
     if (block->wrong == NULL_BASE) return NULL;
     return block->base + (block->wrong == UNALIGNED_BASE ? 8 : 0);
 }
@@ -103,6 +116,7 @@ static uint8_t *block_as_ptr(void *env) {
 static void block_accessible(void *env, uint8_t **out_start, size_t *out_length) {
     const block_t *const block = (const block_t *)env;
     const size_t before = host_page();
+    block_tells(block);
     *out_start = block->base - before;
     *out_length = before + block->maker->reserved + block->maker->guard;
     if (*out_length < before + block->size) *out_length = before + block->size;
@@ -455,6 +469,44 @@ TEST(a_host_made_memory_may_move_where_that_is_allowed) {
     }
 }
 
+/* A block that is larger than its memory is no reservation: the host may move it all the same, and code that keeps a
+   base because nothing can move would be wrong. */
+TEST(a_checked_host_made_memory_may_move_as_long_as_it_can_grow) {
+    const wasm_memory_bounds_t strategies[] = {WASM_MEMORY_BOUNDS_AUTO, WASM_MEMORY_BOUNDS_CHECKED};
+    size_t strategy, surplus;
+    for (strategy = 0; strategy < 2; strategy++)
+        for (surplus = 0; surplus <= 20; surplus += 5) {
+            maker_t maker = maker_new();
+            const host_t host = host_made_with(&maker, strategies[strategy], true);
+            wasm_memory_t *memory;
+            uint8_t *old, byte = 0;
+            maker.surplus = surplus * PAGE;
+            maker.keep_old = true;
+            memory = memory_of(host, pages_32(3, 10));
+            CHECK(wasm_memory_may_move(memory));
+            CHECK(stats_of(memory).may_move);
+            CHECK(stats_of(memory).reserved_bytes <= 3 * PAGE);
+            CHECK_STATUS(wasm_memory_store_u8(memory, 3 * PAGE - 1, 42), WASM_MEMORY_OK);
+            old = wasm_memory_view(memory)->base;
+            maker.wrong_growth = MOVED; /* which is not wrong here */
+            CHECK_STATUS(wasm_memory_try_grow(memory, 2, NULL), WASM_MEMORY_OK);
+            CHECK(wasm_memory_view(memory)->base == maker.last->base);
+            CHECK(wasm_memory_view(memory)->base != old);
+            CHECK_STATUS(wasm_memory_load_u8(memory, 3 * PAGE - 1, &byte), WASM_MEMORY_OK);
+            CHECK_EQ(byte, 42);
+            CHECK(wasm_memory_may_move(memory));
+            CHECK(stats_of(memory).may_move);
+            CHECK(stats_of(memory).reserved_bytes <= 5 * PAGE);
+            maker.wrong_growth = NOTHING_WRONG;
+            CHECK_STATUS(wasm_memory_try_grow(memory, 5, NULL), WASM_MEMORY_OK);
+            CHECK(!wasm_memory_may_move(memory)); /* it has all that its type allows */
+            CHECK(!stats_of(memory).may_move);
+            CHECK(stats_of(memory).reserved_bytes <= 10 * PAGE);
+            wasm_memory_delete(memory);
+            end(host, &maker);
+        }
+}
+
 TEST(a_guarded_host_made_memory_covers_all_that_was_demanded) {
     int may_move;
     for (may_move = 0; may_move < 2; may_move++) {
@@ -512,6 +564,54 @@ TEST(what_guarded_demands_follows_the_options) {
     use(&maker, memory);
     wasm_memory_delete(memory);
     end(host, &maker);
+}
+
+/* What lies past the reservation was never demanded, so that nothing has to fault there: the host is not asked. */
+TEST(a_guarded_host_made_memory_neither_moves_nor_leaves_its_reservation) {
+    int may_move;
+    for (may_move = 0; may_move < 2; may_move++) {
+        maker_t maker = maker_new();
+        wasm_config_t *const config = wasm_config_new();
+        host_t host;
+        watch_t watch;
+        wasm_memory_t *memory;
+        uint8_t *base;
+        uint64_t previous = 77;
+        wasm_config_memory_bounds_set(config, WASM_MEMORY_BOUNDS_GUARDED);
+        wasm_config_memory_reservation_set(config, 4 * PAGE);
+        wasm_config_memory_guard_size_set(config, MIB);
+        wasm_config_memory_may_move_set(config, may_move);
+        allocator_set(config, &maker);
+        maker.host = host = host_with(config);
+        watch = watching(host);
+        memory = memory_of(host, pages_64(1, NO_MAXIMUM));
+        base = wasm_memory_view(memory)->base;
+        CHECK_EQ(maker.reserved, 4 * PAGE);
+        CHECK_EQ(stats_of(memory).bounds, WASM_MEMORY_BOUNDS_GUARDED);
+        CHECK_EQ(stats_of(memory).reserved_bytes, 4 * PAGE);
+        CHECK(!wasm_memory_may_move(memory));
+        CHECK(!stats_of(memory).may_move);
+        limiter_set(host.store, &watch);
+        limits_set(host.store, NO_LIMIT, 5 * PAGE, NO_LIMIT);
+        CHECK_STATUS(wasm_memory_try_grow(memory, 4, &previous), WASM_MEMORY_OUT_OF_MEMORY);
+        CHECK_LAST_ERROR("memory_reservation");
+        CHECK_EQ(previous, 0);
+        CHECK_EQ(maker.grown, 0);
+        CHECK_ASKED(&watch, 1, PAGE, 5 * PAGE);
+        CHECK_FAILED(&watch, 1, WASM_MEMORY_OUT_OF_MEMORY);
+        CHECK_EQ(wasm_memory_pages(memory), 1);
+        CHECK_STATUS(wasm_memory_try_grow(memory, 3, &previous), WASM_MEMORY_OK); /* to its border */
+        CHECK_EQ(previous, 1);
+        CHECK_EQ(maker.grown, 1);
+        CHECK_STATUS(wasm_memory_try_grow(memory, 1, NULL), WASM_MEMORY_OUT_OF_MEMORY);
+        CHECK_EQ(maker.grown, 1);
+        CHECK(wasm_memory_view(memory)->base == base);
+        CHECK_EQ(stats_of(memory).reserved_bytes, 4 * PAGE);
+        CHECK(!wasm_memory_may_move(memory));
+        use(&maker, memory);
+        wasm_memory_delete(memory);
+        end(host, &maker);
+    }
 }
 
 TEST(a_block_larger_than_asked_for_is_used_as_far_as_asked_for) {
@@ -637,6 +737,7 @@ TEST(a_memory_that_breaks_its_promises_is_refused) {
         {UNALIGNED_BASE, WASM_MEMORY_BOUNDS_CHECKED, "page", true},
         {SHORT_SIZE, WASM_MEMORY_BOUNDS_AUTO, "196608", true},
         {SHORT_SIZE, WASM_MEMORY_BOUNDS_GUARDED, "196607", true},
+        {LONG_SIZE, WASM_MEMORY_BOUNDS_GUARDED, "196609", true},
         {LOW_MAXIMUM, WASM_MEMORY_BOUNDS_AUTO, "maximum", true},
         {NO_ACCESSIBLE, WASM_MEMORY_BOUNDS_GUARDED, "wasm_accessible", true},
         {ACCESSIBLE_TOO_SHORT, WASM_MEMORY_BOUNDS_GUARDED, "wasm_accessible", true},
@@ -713,11 +814,14 @@ TEST(a_growth_that_breaks_promises_fails_and_changes_nothing) {
         {UNALIGNED_BASE, WASM_MEMORY_BOUNDS_AUTO, true, "page"},
         {SHORT_SIZE, WASM_MEMORY_BOUNDS_AUTO, false, "327679"},
         {SHORT_SIZE, WASM_MEMORY_BOUNDS_GUARDED, false, "327680"},
+        {LONG_SIZE, WASM_MEMORY_BOUNDS_GUARDED, false, "327681"},
+        {LONG_SIZE, WASM_MEMORY_BOUNDS_GUARDED, true, "327680"},
         {LOW_MAXIMUM, WASM_MEMORY_BOUNDS_CHECKED, false, "maximum"},
         {ACCESSIBLE_TOO_SHORT, WASM_MEMORY_BOUNDS_GUARDED, false, "wasm_accessible"},
         {ACCESSIBLE_TOO_LATE, WASM_MEMORY_BOUNDS_GUARDED, true, "wasm_accessible"},
         {MOVED, WASM_MEMORY_BOUNDS_AUTO, false, "move"},
         {MOVED, WASM_MEMORY_BOUNDS_GUARDED, false, "move"},
+        {MOVED, WASM_MEMORY_BOUNDS_GUARDED, true, "move"},
         {UNKNOWN_GROW_STATUS, WASM_MEMORY_BOUNDS_AUTO, false, "4321"},
     };
     size_t i;
@@ -786,6 +890,57 @@ TEST(a_failure_to_grow_is_passed_on) {
     use(&maker, memory);
     wasm_memory_delete(memory);
     end(host, &maker);
+}
+
+/* PENDING of a host would have the caller poll for what never comes. */
+TEST(a_host_cannot_answer_later) {
+    const wasm_memory_status_t statuses[] = {WASM_MEMORY_PENDING, WASM_MEMORY_ASYNC_REQUIRED};
+    size_t i;
+    int how; /* 0: in the call, 1: as a future, 2: with an asynchronous limiter */
+    for (i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        for (how = 0; how < 3; how++) {
+            maker_t maker = maker_new();
+            const host_t host = host_made(&maker);
+            watch_t watch = watching(host);
+            wasm_memorytype_t *const type = type_of(pages_32(3, 9));
+            wasm_memory_t *const memory = memory_of(host, pages_32(3, 9));
+            wasm_memory_t *none = NULL;
+            int growth;
+            if (how == 2)
+                limiter_async_set(host.store, &watch);
+            else
+                limiter_set(host.store, &watch);
+            for (growth = 0; growth < 2; growth++) {
+                wasm_memory_future_t *future;
+                maker.refuse = maker.refuse_growth = statuses[i];
+                if (how == 0) {
+                    CHECK_STATUS(growth ? wasm_memory_try_grow(memory, 2, NULL)
+                                        : wasm_memory_try_new(host.store, type, &none),
+                                 WASM_MEMORY_HOST_CONTRACT);
+                    CHECK_LAST_ERROR(growth ? "grow_to" : "new_memory");
+                } else {
+                    future = growth ? wasm_memory_grow_async(memory, 2) : wasm_memory_new_async(host.store, type);
+                    if (how == 2) watch_answer(&watch, true);
+                    CHECK_STATUS(wasm_memory_future_poll(future), WASM_MEMORY_HOST_CONTRACT);
+                    CHECK_LAST_ERROR(growth ? "grow_to" : "new_memory");
+                    maker.refuse = maker.refuse_growth = WASM_MEMORY_OK; /* it is not asked again */
+                    CHECK_STATUS(wasm_memory_future_poll(future), WASM_MEMORY_HOST_CONTRACT);
+                    CHECK_STATUS(wasm_memory_future_wait(future, 1), WASM_MEMORY_HOST_CONTRACT);
+                    CHECK(wasm_memory_future_take_memory(future) == NULL);
+                    wasm_memory_future_delete(future);
+                }
+                CHECK_EQ(maker.asked, 2);
+                CHECK_EQ(maker.grown, growth);
+                CHECK_EQ(watch.asked, growth + 1);
+                CHECK_FAILED(&watch, growth + 1, WASM_MEMORY_HOST_CONTRACT);
+            }
+            CHECK(none == NULL);
+            CHECK_EQ(wasm_memory_pages(memory), 3);
+            use(&maker, memory);
+            wasm_memory_delete(memory);
+            wasm_memorytype_delete(type);
+            end(host, &maker);
+        }
 }
 
 TEST(type_limits_and_limiter_come_before_the_hosts_maximum_before_its_grow_to) {
@@ -1030,6 +1185,38 @@ TEST(handles_store_and_engine_may_be_deleted_within_the_hosts_callbacks) {
     wasm_memory_delete(maker.memory);
     CHECK_EQ(maker.blocks_finalized, 1);
     CHECK_EQ(maker.finalized, 1);
+}
+
+/* Also by the callbacks of what only tells about a memory, and is done with the handle long before the host is. */
+TEST(handles_store_and_engine_may_be_deleted_when_the_host_is_asked_where_and_how_large) {
+    int what; /* 0: stats, 1: whether it may move, 2: what is accessible, 3: the same without wasm_accessible */
+    int all;
+    for (what = 0; what < 4; what++)
+        for (all = 0; all < 2; all++) {
+            maker_t maker = maker_new();
+            const host_t host = host_made_with(&maker, WASM_MEMORY_BOUNDS_AUTO, true);
+            uint8_t *start = NULL, *base;
+            size_t length = 0;
+            maker.accessible = what == 2;
+            maker.memory = memory_of(host, pages_32(3, 20));
+            base = wasm_memory_view(maker.memory)->base;
+            maker.telling = all ? delete_everything : delete_the_memory;
+            if (what == 0) {
+                CHECK_EQ(stats_of(maker.memory).byte_length, 3 * PAGE);
+            } else if (what == 1) {
+                CHECK(wasm_memory_may_move(maker.memory));
+            } else {
+                CHECK_STATUS(wasm_memory_accessible(maker.memory, &start, &length), WASM_MEMORY_OK);
+                CHECK(start == base - (what == 2 ? host_page() : 0)); /* where it was */
+                CHECK_EQ(length, (what == 2 ? host_page() : 0) + 3 * PAGE);
+            }
+            if (!CHECK(maker.telling == NULL)) continue; /* the host was not asked */
+            CHECK_EQ(maker.blocks_finalized, 1);
+            if (all)
+                CHECK_EQ(maker.finalized, 1);
+            else
+                end(host, &maker);
+        }
 }
 
 /* ---- tables and their ends ---- */
@@ -1326,8 +1513,10 @@ int main(void) {
     RUN(the_host_is_asked_in_bytes_and_its_bytes_are_the_memory);
     RUN(a_host_made_memory_is_used_and_grows_in_place);
     RUN(a_host_made_memory_may_move_where_that_is_allowed);
+    RUN(a_checked_host_made_memory_may_move_as_long_as_it_can_grow);
     RUN(a_guarded_host_made_memory_covers_all_that_was_demanded);
     RUN(what_guarded_demands_follows_the_options);
+    RUN(a_guarded_host_made_memory_neither_moves_nor_leaves_its_reservation);
     RUN(a_block_larger_than_asked_for_is_used_as_far_as_asked_for);
     RUN(a_table_of_a_later_header_is_understood);
     RUN(checked_memories_may_say_what_is_accessible_too);
@@ -1338,6 +1527,7 @@ int main(void) {
     RUN(a_failure_to_make_a_memory_is_passed_on);
     RUN(a_growth_that_breaks_promises_fails_and_changes_nothing);
     RUN(a_failure_to_grow_is_passed_on);
+    RUN(a_host_cannot_answer_later);
     RUN(type_limits_and_limiter_come_before_the_hosts_maximum_before_its_grow_to);
     RUN(limits_and_limiter_refuse_before_the_host_is_asked_for_a_memory);
     RUN(what_is_asynchronous_is_made_and_grown_by_poll);
@@ -1345,6 +1535,7 @@ int main(void) {
     RUN(the_host_is_not_asked_to_grow_what_is_lent);
     RUN(the_host_may_make_another_memory_within_its_callbacks);
     RUN(handles_store_and_engine_may_be_deleted_within_the_hosts_callbacks);
+    RUN(handles_store_and_engine_may_be_deleted_when_the_host_is_asked_where_and_how_large);
     RUN(an_allocator_lives_as_long_as_its_engine_is_used);
     RUN(a_table_that_makes_no_engine_is_finalized_when_that_is_certain);
     RUN(a_table_that_cannot_make_a_memory_makes_no_engine);

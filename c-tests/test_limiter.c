@@ -30,6 +30,22 @@ static wasm_memory_status_t status_of_failed_growth(wasm_memory_t *memory, uint6
     return status;
 }
 
+/* A creation, or a growth of `memory`, that fails: in the call, or as a future that is ready at once. */
+typedef enum { NEW, GROW, NEW_ASYNC, GROW_ASYNC, REQUESTS } request_t;
+static wasm_memory_status_t status_of_request(request_t request, host_t host, wasm_memory_t *memory, uint64_t pages) {
+    wasm_memorytype_t *type;
+    wasm_memory_future_t *future;
+    wasm_memory_status_t status;
+    if (request == NEW) return status_of_new(host, pages_64(pages, NO_MAXIMUM));
+    if (request == GROW) return status_of_failed_growth(memory, pages);
+    type = type_of(pages_64(pages, NO_MAXIMUM));
+    future = request == NEW_ASYNC ? wasm_memory_new_async(host.store, type) : wasm_memory_grow_async(memory, pages);
+    status = wasm_memory_future_poll(future);
+    wasm_memory_future_delete(future);
+    wasm_memorytype_delete(type);
+    return status;
+}
+
 /* ---- limits ---- */
 
 TEST(one_memory_has_max_memory_bytes_and_no_more) {
@@ -344,6 +360,35 @@ TEST(no_sum_wraps_past_a_limit) {
     host_delete(host);
 }
 
+/* All pages that 64 bits can address are one byte more than 64 bits can count. A total that stopped there on the way
+   up was zero when they were taken off again, and what lived was forgotten. */
+TEST(a_request_for_all_there_is_leaves_the_account_as_it_was) {
+    const uint64_t all = UINT64_C(1) << 48;
+    int request;
+    for (request = NEW; request < REQUESTS; request++) {
+        const bool growth = request == GROW || request == GROW_ASYNC;
+        const host_t host = host_with_little_reserved();
+        wasm_memory_t *one, *other;
+        limits_set(host.store, NO_LIMIT, NO_LIMIT, 100); /* none of bytes */
+        one = memory_of(host, pages_64(4, NO_MAXIMUM));
+        other = memory_of(host, pages_64(3, NO_MAXIMUM));
+        CHECK_STATUS(status_of_request((request_t)request, host, one, growth ? all - 4 : all),
+                     WASM_MEMORY_OUT_OF_MEMORY);
+        limits_set(host.store, NO_LIMIT, 7 * PAGE, 100);
+        CHECK_STATUS(status_of_new(host, bytes_32(1, 1)), WASM_MEMORY_LIMIT_DENIED);
+        CHECK_STATUS(status_of_failed_growth(one, 1), WASM_MEMORY_LIMIT_DENIED);
+        CHECK_STATUS(status_of_failed_growth(other, 1), WASM_MEMORY_LIMIT_DENIED);
+        limits_set(host.store, NO_LIMIT, 9 * PAGE, 100);
+        CHECK_STATUS(status_of_new(host, pages_32(3, 3)), WASM_MEMORY_LIMIT_DENIED);
+        CHECK_STATUS(status_of_new(host, pages_32(2, 2)), WASM_MEMORY_OK);
+        wasm_memory_delete(one);
+        CHECK_STATUS(status_of_new(host, pages_32(7, 7)), WASM_MEMORY_LIMIT_DENIED);
+        CHECK_STATUS(status_of_new(host, pages_32(6, 6)), WASM_MEMORY_OK);
+        wasm_memory_delete(other);
+        host_delete(host);
+    }
+}
+
 TEST(handles_that_outlive_the_store_keep_its_limits) {
     const host_t host = host_default();
     wasm_memory_t *const one = memory_of(host, pages_32(1, NO_MAXIMUM));
@@ -600,6 +645,43 @@ TEST(a_missing_argument_is_no_failure_of_a_memory) {
     CHECK_EQ(watch.failed, 1);
     wasm_memorytype_delete(type);
     host_delete(host);
+}
+
+/* Nobody is to allow what cannot be, nor be waited for; but it did fail. This changes with shared memories, which
+   will be asked about like all others. */
+TEST(a_shared_type_asks_no_limiter_and_is_told) {
+    int request;
+    for (request = NEW; request < REQUESTS; request += NEW_ASYNC - NEW) {
+        int is_async;
+        for (is_async = 0; is_async < 2; is_async++) {
+            const host_t host = host_default();
+            wasm_memorytype_t *const type = type_of(shape(1, 5, false, true, 16));
+            watch_t watch = watching(host);
+            wasm_memory_t *memory = NULL;
+            if (is_async)
+                limiter_async_set(host.store, &watch);
+            else
+                limiter_set(host.store, &watch);
+            if (request == NEW) {
+                CHECK_STATUS(wasm_memory_try_new(host.store, type, &memory), WASM_MEMORY_UNSUPPORTED);
+                CHECK(memory == NULL);
+            } else {
+                wasm_memory_future_t *const future = wasm_memory_new_async(host.store, type);
+                CHECK_EQ(watch.failed, 1); /* before anybody polls */
+                CHECK_STATUS(wasm_memory_future_poll(future), WASM_MEMORY_UNSUPPORTED);
+                CHECK(wasm_memory_future_take_memory(future) == NULL);
+                CHECK_STATUS(wasm_memory_future_wait(future, 0), WASM_MEMORY_UNSUPPORTED);
+                wasm_memory_future_delete(future);
+            }
+            CHECK_EQ(watch.asked, 0);
+            CHECK_EQ(watch.ticket_count, 0);
+            CHECK_FAILED(&watch, 1, WASM_MEMORY_UNSUPPORTED);
+            check_message(&watch, false);
+            wasm_memorytype_delete(type);
+            host_delete(host);
+            CHECK_EQ(watch.finalized, 1);
+        }
+    }
 }
 
 /* What the callback does must not hide why the call failed. */
@@ -908,6 +990,10 @@ static void set_other(watch_t *watch) {
     limiter_set(watch->host.store, (watch_t *)watch->more);
     CHECK_EQ(watch->finalized, 0);
 }
+static void set_other_async(watch_t *watch) {
+    limiter_async_set(watch->host.store, (watch_t *)watch->more);
+    CHECK_EQ(watch->finalized, 0);
+}
 
 TEST(a_limiter_may_use_the_memory_and_the_store_when_it_is_asked) {
     const host_t host = host_default();
@@ -1092,6 +1178,35 @@ TEST(a_limiter_removed_within_its_own_callbacks_goes_after_them) {
         host_delete(host);
         CHECK_EQ(watch.finalized, 1);
     }
+}
+
+/* Who said no hears of it, and not who happens to be there afterwards, nor nobody. */
+TEST(a_limiter_that_refuses_and_leaves_hears_of_the_failure_and_the_next_one_does_not) {
+    void (*const actions[])(watch_t *) = {remove_limiter, set_other, set_other_async};
+    size_t i;
+    int request;
+    for (i = 0; i < sizeof actions / sizeof *actions; i++)
+        for (request = NEW; request < REQUESTS; request++) {
+            const host_t host = host_default();
+            watch_t one = watching(host), other = watching(host);
+            limiter_set(host.store, &one);
+            one.memory = memory_of(host, pages_64(1, 10));
+            one.more = &other;
+            one.growing = actions[i];
+            one.allow = false;
+            CHECK_STATUS(status_of_request((request_t)request, host, one.memory, 2), WASM_MEMORY_LIMIT_DENIED);
+            CHECK(one.growing == NULL);
+            CHECK_EQ(one.asked, 2);
+            CHECK_FAILED(&one, 1, WASM_MEMORY_LIMIT_DENIED);
+            CHECK_EQ(one.finalized, 1);
+            CHECK_EQ(other.asked + other.failed, 0);
+            wasm_memory_delete(one.memory);
+            host_delete(host);
+            CHECK_EQ(one.failed, 1);
+            CHECK_EQ(one.finalized, 1);
+            CHECK_EQ(other.failed, 0);
+            CHECK_EQ(other.finalized, actions[i] != remove_limiter);
+        }
 }
 
 /* The last handle, the store, or all there is, deleted by the callback of a growth. */
@@ -1501,6 +1616,59 @@ TEST(limiters_may_be_replaced_while_threads_grow) {
     CHECK_EQ(comers[COMERS - 1].finalized, 1);
 }
 
+/* Limits are set while memories grow in a store that had none. Each thread ends with the growth that it is in at that
+   moment, so that no later one puts right what was counted of it. */
+#define LATE_PAGES 500
+
+static struct {
+    pthread_barrier_t start;
+    int over;
+} late;
+
+static void *grow_until_over(void *memory) {
+    pthread_barrier_wait(&late.start);
+    do {
+        if (wasm_memory_try_grow((wasm_memory_t *)memory, 1, NULL) != WASM_MEMORY_OK) return NULL;
+    } while (__atomic_load_n(&late.over, __ATOMIC_RELAXED) == 0);
+    return NULL;
+}
+
+TEST(limits_set_while_threads_grow_count_every_byte) {
+    const host_t hosts[] = {host_with_bounds(WASM_MEMORY_BOUNDS_GUARDED), host_with_bounds(WASM_MEMORY_BOUNDS_CHECKED)};
+    int round, wrong = 0;
+    for (round = 0; round < 300; round++) {
+        const host_t host = {hosts[round % 2].engine, wasm_store_new(hosts[round % 2].engine)};
+        wasm_memory_t *const rest = memory_of(host, pages_32(0, NO_MAXIMUM));
+        wasm_memory_t *memories[THREADS];
+        pthread_t threads[THREADS];
+        uint64_t left = THREADS * LATE_PAGES;
+        volatile int turn;
+        int i;
+        late.over = 0;
+        pthread_barrier_init(&late.start, NULL, THREADS + 1);
+        for (i = 0; i < THREADS; i++) {
+            memories[i] = memory_of(host, pages_32(0, LATE_PAGES));
+            CHECK_EQ(pthread_create(&threads[i], NULL, grow_until_over, memories[i]), 0);
+        }
+        pthread_barrier_wait(&late.start);
+        for (turn = 0; turn < round * 37 % 5000; turn++) {
+        }
+        __atomic_store_n(&late.over, 1, __ATOMIC_RELAXED);
+        limits_set(host.store, NO_LIMIT, THREADS * LATE_PAGES * PAGE, NO_LIMIT);
+        for (i = 0; i < THREADS; i++) CHECK_EQ(pthread_join(threads[i], NULL), 0);
+        pthread_barrier_destroy(&late.start);
+        for (i = 0; i < THREADS; i++) left -= wasm_memory_pages(memories[i]);
+        wrong += wasm_memory_try_grow(rest, left + 1, NULL) != WASM_MEMORY_LIMIT_DENIED ||
+                 wasm_memory_try_grow(rest, left, NULL) != WASM_MEMORY_OK;
+        for (i = 0; i < THREADS; i++) wasm_memory_delete(memories[i]);
+        wasm_memory_delete(rest);
+        wasm_store_delete(host.store);
+    }
+    CHECK_EQ(wrong, 0);
+    host_delete(hosts[0]);
+    host_delete(hosts[1]);
+}
+
 int main(void) {
     RUN(one_memory_has_max_memory_bytes_and_no_more);
     RUN(a_limit_counts_bytes_and_not_pages);
@@ -1515,6 +1683,7 @@ int main(void) {
     RUN(limits_concern_their_store_alone);
     RUN(what_was_refused_takes_nothing);
     RUN(no_sum_wraps_past_a_limit);
+    RUN(a_request_for_all_there_is_leaves_the_account_as_it_was);
     RUN(handles_that_outlive_the_store_keep_its_limits);
     RUN(a_limiter_is_asked_in_bytes);
     RUN(the_standard_forms_ask_too);
@@ -1524,6 +1693,7 @@ int main(void) {
     RUN(borrow_comes_before_type_before_limits_before_limiter_before_system);
     RUN(creation_is_refused_in_the_same_order);
     RUN(a_missing_argument_is_no_failure_of_a_memory);
+    RUN(a_shared_type_asks_no_limiter_and_is_told);
     RUN(a_refusal_of_the_system_is_told_with_its_reason);
     RUN(the_last_error_is_of_the_call_and_not_of_the_callback);
     RUN(all_but_memory_growing_is_optional);
@@ -1542,6 +1712,7 @@ int main(void) {
     RUN(limits_set_within_the_question_hold_from_then_on);
     RUN(a_limiter_replaced_within_its_question_answers_it_and_goes_after_it);
     RUN(a_limiter_removed_within_its_own_callbacks_goes_after_them);
+    RUN(a_limiter_that_refuses_and_leaves_hears_of_the_failure_and_the_next_one_does_not);
     RUN(what_a_growth_uses_may_be_deleted_within_its_callbacks);
     RUN(the_store_may_be_deleted_within_the_question_about_a_new_memory);
     RUN(a_limiter_may_use_the_memory_and_the_store_when_it_hears_of_a_failure);
@@ -1552,5 +1723,6 @@ int main(void) {
     RUN(threads_never_have_more_than_the_total_and_give_it_all_back);
     RUN(threads_make_as_many_memories_as_there_may_be);
     RUN(limiters_may_be_replaced_while_threads_grow);
+    RUN(limits_set_while_threads_grow_count_every_byte);
     return check_finish();
 }

@@ -230,6 +230,35 @@ TEST(a_ticket_keeps_the_data_of_its_store) {
     wasm_memorytype_delete(type);
 }
 
+static int turns;
+static void take_turn(void *turn) { *(int *)turn = ++turns; }
+
+/* What hangs on a memory may need what hangs on its store. */
+TEST(host_info_goes_before_the_data_of_the_store_when_the_handle_outlives_it) {
+    int last; /* 0: the only handle, 1: a copy of it, 2: one of two memories */
+    for (last = 0; last < 3; last++) {
+        const host_t host = host_default();
+        wasm_memory_t *const memory = memory_of(host, pages_32(1, 2));
+        wasm_memory_t *const other = last == 1   ? wasm_memory_copy(memory)
+                                     : last == 2 ? memory_of(host, pages_64(1, 2))
+                                                 : NULL;
+        int info = 0, other_info = 0, data = 0;
+        turns = 0;
+        wasm_store_data_set(host.store, &data, take_turn);
+        wasm_memory_set_host_info_with_finalizer(memory, &info, take_turn);
+        if (last == 2) wasm_memory_set_host_info_with_finalizer(other, &other_info, take_turn);
+        host_delete(host);
+        CHECK_EQ(turns, 0);
+        wasm_memory_delete(other);
+        CHECK_EQ(turns, last == 2);
+        wasm_memory_delete(memory);
+        CHECK_EQ(other_info, last == 2);
+        CHECK_EQ(info, last == 2 ? 2 : 1);
+        CHECK_EQ(data, last == 2 ? 3 : 2);
+        CHECK_EQ(turns, data);
+    }
+}
+
 /* ---- finalizers that call the library ---- */
 
 typedef struct {
@@ -511,6 +540,7 @@ int main(void) {
     RUN(data_that_was_replaced_is_not_finalized_again_at_the_end);
     RUN(a_future_keeps_the_data_of_its_store);
     RUN(a_ticket_keeps_the_data_of_its_store);
+    RUN(host_info_goes_before_the_data_of_the_store_when_the_handle_outlives_it);
     RUN(a_finalizer_may_call_the_library);
     RUN(threads_may_set_the_data_of_one_store);
     RUN(data_and_store_tells_all_three_or_what_is_asked);

@@ -338,8 +338,9 @@ typedef struct wasm_memory_limiter_async_t {
                            uint64_t maximum_bytes,
                            struct wasm_memory_ticket_t *ticket);
     /**
-     * Hears of each creation and growth that failed, for whatever reason, once. `message` is valid during
-     * the call. May be NULL.
+     * Hears of each creation and growth that failed, for whatever reason, once, when that becomes known:
+     * in the call that asks, polls or waits. (A limiter that has been replaced by then hears no more; the
+     * store's new one does.) `message` is valid during the call. May be NULL.
      */
     void (*memory_grow_failed)(void *env, wasm_memory_status_t status, const char *message);
     /**

@@ -87,8 +87,8 @@ pub enum Breach {
     },
     /// A base that changed though nobody had allowed that.
     #[error(
-        "as_ptr moved from {from:#x} to {to:#x} while growing, and memory_may_move \
-         (wasm_config_memory_may_move_set) is not set"
+        "as_ptr moved from {from:#x} to {to:#x} while growing, though wasm_memory_may_move was false: only checked \
+         memories of an engine with memory_may_move (wasm_config_memory_may_move_set) may"
     )]
     Moved {
         /// The base before.

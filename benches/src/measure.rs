@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::companion::Companion;
 use crate::probe::Probe;
-use crate::row::{Result, Row, Setup, Who};
+use crate::row::{Goal, Result, Row, Setup, Who};
 
 /// How long to look.
 #[derive(Clone, Copy, Debug)]
@@ -80,9 +80,12 @@ impl Measured {
         self.noise.kept * 10 > self.samples() as u64
     }
 
-    /// What our median may be: so many medians of the floor.
-    pub fn at_most(&self, goal: Option<f64>) -> Option<f64> {
-        Some(goal? * self.of(Who::Floor)?.median)
+    /// What our median may be, in nanoseconds.
+    pub fn at_most(&self, goal: Goal) -> Option<f64> {
+        match goal {
+            Goal::Floors(floors) => Some(floors * self.of(Who::Floor)?.median),
+            Goal::Nanoseconds(nanoseconds) => Some(nanoseconds),
+        }
     }
 
     /// Our median in medians of the floor.

@@ -53,6 +53,23 @@ pub fn succeed(mut step: impl FnMut() -> bool + 'static) -> Probe {
     consume(NO_LIMIT, || (), move |()| step())
 }
 
+/// Steps that each want a preparation of the same thing, untimed: one step to a sample. Every step
+/// must succeed.
+pub fn prepared<T: 'static>(
+    mut subject: T,
+    mut prepare: impl FnMut(&mut T) + 'static,
+    mut step: impl FnMut(&mut T) -> bool + 'static,
+) -> Probe {
+    Probe::new(1, move |_one| {
+        prepare(&mut subject);
+        let start = Instant::now();
+        let good = step(&mut subject);
+        let elapsed = start.elapsed();
+        assert!(good, "a measured call failed");
+        elapsed
+    })
+}
+
 /// Steps that use something up: `make` provides it afresh for each sample, untimed, and one such
 /// thing lasts for `limit` steps. Every step must succeed.
 pub fn consume<T: 'static>(

@@ -1,6 +1,7 @@
 //! A row: one operation, its columns and its goal.
 
 use std::error::Error;
+use std::fmt;
 
 use crate::companion::Company;
 use crate::probe::Probe;
@@ -29,6 +30,24 @@ impl Who {
     }
 }
 
+/// The most that our median may be.
+#[derive(Clone, Copy, Debug)]
+pub enum Goal {
+    /// So many medians of the floor.
+    Floors(f64),
+    /// So many nanoseconds: for what is asked of any machine that one would run this on.
+    Nanoseconds(f64),
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Floors(floors) => write!(formatter, "<= {floors}x"),
+            Self::Nanoseconds(nanoseconds) => write!(formatter, "<= {nanoseconds} ns"),
+        }
+    }
+}
+
 pub struct Row {
     /// `topic/operation`, unique.
     pub name: String,
@@ -36,8 +55,7 @@ pub struct Row {
     pub about: String,
     /// What the floor does instead.
     pub floor_is: &'static str,
-    /// The most that our median may be, in medians of the floor.
-    pub goal: Option<f64>,
+    pub goal: Option<Goal>,
     pub company: Company,
     pub columns: Vec<(Who, Setup)>,
 }
@@ -54,8 +72,15 @@ impl Row {
         }
     }
 
+    /// At most so many medians of the floor.
     pub fn goal(mut self, at_most: f64) -> Self {
-        self.goal = Some(at_most);
+        self.goal = Some(Goal::Floors(at_most));
+        self
+    }
+
+    /// At most so many nanoseconds.
+    pub fn goal_ns(mut self, at_most: f64) -> Self {
+        self.goal = Some(Goal::Nanoseconds(at_most));
         self
     }
 

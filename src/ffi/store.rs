@@ -96,8 +96,9 @@ pub struct wasm_memory_limiter_async_t {
             ticket: *mut wasm_memory_ticket_t,
         ),
     >,
-    /// Hears of each creation and growth that failed, for whatever reason, once. `message` is valid during
-    /// the call. May be NULL.
+    /// Hears of each creation and growth that failed, for whatever reason, once, when that becomes known:
+    /// in the call that asks, polls or waits. (A limiter that has been replaced by then hears no more; the
+    /// store's new one does.) `message` is valid during the call. May be NULL.
     pub memory_grow_failed: Option<
         unsafe extern "C" fn(
             env: *mut c_void,

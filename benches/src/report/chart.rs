@@ -46,8 +46,8 @@ pub fn draw(entries: &[Entry], path: &Path) -> Result<()> {
             let bar = [(NAMES, top), (end, top + BAR - 1)];
             root.draw(&Rectangle::new(bar, colour(*who, &legend).filled()))?;
             let mut clear = end;
-            if let (Who::Ours, Some(goal)) = (*who, entry.measured.at_most(entry.row.goal)) {
-                let mark = scale.x(goal);
+            if let (Who::Ours, Some(most)) = (*who, entry.at_most()) {
+                let mark = scale.x(most);
                 root.draw(&goal_mark(mark, top))?;
                 // The figure stands beside the mark, not under it.
                 let width = 50;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::Entry;
 use crate::measure::Figures;
+use crate::row::Goal;
 
 /// Every row with every figure, and what the caller says about the run.
 pub fn document(entries: &[Entry], machine: Value, versions: Value, run: Value) -> Value {
@@ -23,12 +24,18 @@ fn row(entry: &Entry) -> Value {
         .iter()
         .map(|(who, figures)| (who.name().to_owned(), column(figures)))
         .collect();
+    let (goal, goal_ns) = match entry.row.goal {
+        Some(Goal::Floors(floors)) => (Some(floors), None),
+        Some(Goal::Nanoseconds(nanoseconds)) => (None, Some(nanoseconds)),
+        None => (None, None),
+    };
     json!({
         "name": entry.row.name,
         "about": entry.row.about,
         "floor_is": entry.row.floor_is,
         "ratio": entry.measured.ratio(),
-        "goal": entry.row.goal,
+        "goal": goal,
+        "goal_ns": goal_ns,
         "verdict": entry.verdict().map(|verdict| verdict.name().to_lowercase()),
         "disturbed_samples_repeated": entry.measured.noise.repeated,
         "disturbed_samples_kept": entry.measured.noise.kept,

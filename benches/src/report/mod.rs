@@ -33,11 +33,16 @@ impl Verdict {
 }
 
 impl Entry {
+    /// What the goal allows for our median, in nanoseconds.
+    pub fn at_most(&self) -> Option<f64> {
+        self.measured.at_most(self.row.goal?)
+    }
+
     /// `None` without a goal.
     pub fn verdict(&self) -> Option<Verdict> {
-        let goal = self.row.goal?;
-        let ratio = self.measured.ratio()?;
-        Some(match ratio <= goal {
+        let most = self.at_most()?;
+        let ours = self.measured.of(Who::Ours)?;
+        Some(match ours.median <= most {
             _ if self.measured.is_noisy() => Verdict::Noisy,
             true => Verdict::Met,
             false => Verdict::Missed,

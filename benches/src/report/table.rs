@@ -41,7 +41,7 @@ fn line(entry: &Entry, peers: &[Who]) -> Vec<String> {
         measured.ratio().map_or("-".into(), |ratio| format!("{ratio:.3}x")),
     ];
     line.extend(peers.iter().map(|peer| median(*peer)));
-    line.push(entry.row.goal.map_or(String::new(), |goal| format!("<= {goal}x")));
+    line.push(entry.row.goal.map_or(String::new(), |goal| goal.to_string()));
     line.push(entry.verdict().map_or(String::new(), |verdict| verdict.name().to_owned()));
     line
 }

@@ -56,6 +56,16 @@ impl System {
     }
 }
 
+impl RawMemory {
+    /// Hands the pages in `length` bytes from `offset` on back to the system: they read as zero.
+    pub fn give_back(&mut self, offset: usize, length: usize) -> bool {
+        assert!(offset + length <= self.length);
+        let start = self.base().wrapping_add(offset);
+        // SAFETY: the range lies inside our own mapping, and nobody refers to its bytes.
+        unsafe { libc::madvise(start.cast(), length, libc::MADV_DONTNEED) == 0 }
+    }
+}
+
 impl Drop for System {
     fn drop(&mut self) {
         // SAFETY: the mapping is ours alone and nothing points into it any more.

@@ -2,6 +2,7 @@
 //! piece of code drives every column of a row.
 
 pub mod floor;
+pub mod host_made;
 pub mod ours;
 #[cfg(wasm2c)]
 pub mod wasm2c;
@@ -56,11 +57,20 @@ pub trait Host: Sized + 'static {
 
     /// One memory, made and touched to its last byte, so that no page of it is new to the system.
     fn warm(plan: Plan) -> Result<Self::Memory> {
-        let memory = Self::open(plan)?.make();
-        let bytes = crate::PAGE * plan.minimum as usize;
-        // SAFETY: a new memory is as long as its minimum.
-        unsafe { memory.base().write_bytes(1, bytes) };
+        let [memory] = Self::warm_together(plan)?;
         Ok(memory)
+    }
+
+    /// The same of several memories, made one after the other by one host.
+    fn warm_together<const N: usize>(plan: Plan) -> Result<[Self::Memory; N]> {
+        let host = Self::open(plan)?;
+        let memories = [(); N].map(|()| host.make());
+        let bytes = crate::PAGE * plan.minimum as usize;
+        for memory in &memories {
+            // SAFETY: a new memory is as long as its minimum.
+            unsafe { memory.base().write_bytes(1, bytes) };
+        }
+        Ok(memories)
     }
 }
 
@@ -87,6 +97,28 @@ pub trait Access {
 pub trait Bulk {
     fn fill(&mut self, offset: u32, value: u8, length: usize) -> bool;
     fn copy_within(&mut self, destination: u32, source: u32, length: usize) -> bool;
+}
+
+/// Bytes from one memory to another.
+pub trait Transfer {
+    fn copy_from(&mut self, destination: u32, from: &Self, source: u32, length: usize) -> bool;
+}
+
+/// Bytes back to zero.
+pub trait Zero {
+    fn zero(&mut self, offset: u32, length: usize) -> bool;
+    /// All of them.
+    fn erase(&mut self) -> bool;
+}
+
+/// The bytes, lent to a function that looks where they are.
+pub trait Lend {
+    fn with_data(&self) -> bool;
+}
+
+/// Where the bytes are, and the data of the store that they are in: something of both.
+pub trait DataAndStore {
+    fn data_and_store(&mut self) -> usize;
 }
 
 /// More pages: whether there are.

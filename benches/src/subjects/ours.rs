@@ -1,16 +1,21 @@
 //! The library under test, through its C interface alone.
 
-use std::ffi::{CStr, c_char};
-use std::ptr;
+use std::ffi::{CStr, c_char, c_void};
+use std::{mem, ptr};
 
-use super::{Access, Base, Bounds, Bulk, Grow, Host, Observe, Plan};
+use super::{
+    Access, Base, Bounds, Bulk, DataAndStore, Grow, Host, Lend, Observe, Plan, Transfer, Zero,
+};
+use crate::probe::used;
 use crate::row::Result;
 
 /// The functions that are measured, as the installed header declares them.
-mod abi {
+pub(super) mod abi {
     use std::ffi::{c_char, c_void};
 
     pub const OK: i32 = 0;
+    pub const LIMIT_DENIED: i32 = 9;
+    pub const OUT_OF_MEMORY: i32 = 10;
     pub const BOUNDS_AUTO: i32 = 0;
     pub const BOUNDS_GUARDED: i32 = 1;
     pub const BOUNDS_CHECKED: i32 = 2;
@@ -20,6 +25,57 @@ mod abi {
     pub enum Store {}
     pub enum MemoryType {}
     pub enum Memory {}
+    pub enum Segment {}
+
+    type Env = *mut c_void;
+    pub type DataCallback = extern "C" fn(env: Env, data: *mut u8, length: usize);
+
+    #[repr(C)]
+    pub struct Limits {
+        pub struct_size: usize,
+        pub max_memory_bytes: u64,
+        pub max_total_bytes: u64,
+        pub max_memories: u64,
+    }
+
+    #[repr(C)]
+    pub struct Limiter {
+        pub struct_size: usize,
+        pub env: Env,
+        pub memory_growing: Option<extern "C" fn(Env, u64, u64, u64) -> bool>,
+        pub memory_grow_failed: Option<extern "C" fn(Env, i32, *const c_char)>,
+        pub finalizer: Option<extern "C" fn(Env)>,
+    }
+
+    #[repr(C)]
+    pub struct LinearMemory {
+        pub struct_size: usize,
+        pub env: Env,
+        pub byte_size: Option<unsafe extern "C" fn(Env) -> usize>,
+        pub maximum_byte_size: Option<unsafe extern "C" fn(Env, *mut usize) -> bool>,
+        pub grow_to: Option<unsafe extern "C" fn(Env, usize) -> i32>,
+        pub as_ptr: Option<unsafe extern "C" fn(Env) -> *mut u8>,
+        pub wasm_accessible: Option<unsafe extern "C" fn(Env, *mut *mut u8, *mut usize)>,
+        pub finalizer: Option<unsafe extern "C" fn(Env)>,
+    }
+
+    pub type NewMemory = unsafe extern "C" fn(
+        env: Env,
+        memory_type: *const MemoryType,
+        minimum: usize,
+        maximum: usize,
+        reserved_bytes: usize,
+        guard_bytes: usize,
+        out: *mut LinearMemory,
+    ) -> i32;
+
+    #[repr(C)]
+    pub struct Allocator {
+        pub struct_size: usize,
+        pub env: Env,
+        pub new_memory: Option<NewMemory>,
+        pub finalizer: Option<unsafe extern "C" fn(Env)>,
+    }
 
     #[repr(C)]
     pub struct View {
@@ -30,10 +86,18 @@ mod abi {
     unsafe extern "C" {
         pub fn wasm_config_new() -> *mut Config;
         pub fn wasm_config_memory_bounds_set(config: *mut Config, bounds: i32);
+        pub fn wasm_config_memory_allocator_set(config: *mut Config, allocator: *const Allocator);
         pub fn wasm_engine_new_with_config(config: *mut Config) -> *mut Engine;
         pub fn wasm_engine_delete(engine: *mut Engine);
         pub fn wasm_store_new(engine: *mut Engine) -> *mut Store;
         pub fn wasm_store_delete(store: *mut Store);
+        pub fn wasm_store_data_set(
+            store: *mut Store,
+            data: *mut c_void,
+            finalizer: Option<extern "C" fn(*mut c_void)>,
+        );
+        pub fn wasm_store_limits_set(store: *mut Store, limits: *const Limits) -> i32;
+        pub fn wasm_store_limiter_set(store: *mut Store, limiter: *const Limiter) -> i32;
         pub fn wasm_memorytype_try_new(
             minimum: u64,
             maximum_present: bool,
@@ -81,6 +145,36 @@ mod abi {
             source: u64,
             length: u64,
         ) -> i32;
+        pub fn wasm_memory_copy_between(
+            destination_memory: *mut Memory,
+            destination: u64,
+            source_memory: *const Memory,
+            source: u64,
+            length: u64,
+        ) -> i32;
+        pub fn wasm_memory_zero(memory: *mut Memory, offset: u64, length: u64) -> i32;
+        pub fn wasm_memory_erase(memory: *mut Memory) -> i32;
+        pub fn wasm_memory_discard(memory: *mut Memory, offset: u64, length: u64) -> i32;
+        pub fn wasm_data_segment_new(bytes: *const c_void, length: usize) -> *mut Segment;
+        pub fn wasm_data_segment_delete(segment: *mut Segment);
+        pub fn wasm_memory_init(
+            memory: *mut Memory,
+            destination: u64,
+            segment: *const Segment,
+            source: u32,
+            length: u32,
+        ) -> i32;
+        pub fn wasm_memory_with_data(
+            memory: *const Memory,
+            callback: DataCallback,
+            env: *mut c_void,
+        ) -> i32;
+        pub fn wasm_memory_data_and_store(
+            memory: *mut Memory,
+            out_data: *mut *mut u8,
+            out_length: *mut usize,
+            out_store_data: *mut *mut c_void,
+        ) -> i32;
         pub fn wasm_memory_last_error(buffer: *mut c_char, capacity: usize) -> usize;
         pub fn wasm_memory_version() -> *const c_char;
     }
@@ -106,13 +200,18 @@ fn reason(failed: &str) -> String {
 }
 
 /// An engine and a type.
-struct Policy {
+pub(super) struct Policy {
     engine: *mut abi::Engine,
     memory_type: *mut abi::MemoryType,
 }
 
 impl Policy {
     fn open(plan: Plan) -> Result<Self> {
+        Self::open_with(plan, |_| ())
+    }
+
+    /// `configure` is given the configuration before the engine takes it.
+    pub(super) fn open_with(plan: Plan, configure: impl FnOnce(*mut abi::Config)) -> Result<Self> {
         let bounds = match plan.bounds {
             Bounds::Default => abi::BOUNDS_AUTO,
             Bounds::Guarded => abi::BOUNDS_GUARDED,
@@ -122,6 +221,7 @@ impl Policy {
         let engine = unsafe {
             let config = abi::wasm_config_new();
             abi::wasm_config_memory_bounds_set(config, bounds);
+            configure(config);
             abi::wasm_engine_new_with_config(config)
         };
         let mut policy = Self { engine, memory_type: ptr::null_mut() };
@@ -136,14 +236,14 @@ impl Policy {
         if status == abi::OK { Ok(policy) } else { Err(reason("wasm_memorytype_try_new").into()) }
     }
 
-    fn store(&self) -> Store {
+    pub(super) fn store(&self) -> Store {
         // SAFETY: the engine is live.
         let store = unsafe { abi::wasm_store_new(self.engine) };
         assert!(!store.is_null(), "{}", reason("wasm_store_new"));
         Store(store)
     }
 
-    fn memory(&self, store: &Store) -> Memory {
+    pub(super) fn memory(&self, store: &Store) -> Memory {
         let mut memory = ptr::null_mut();
         // SAFETY: store and type are live, and `memory` is a place for the handle.
         let status = unsafe { abi::wasm_memory_try_new(store.0, self.memory_type, &mut memory) };
@@ -162,7 +262,7 @@ impl Drop for Policy {
     }
 }
 
-struct Store(*mut abi::Store);
+pub(super) struct Store(*mut abi::Store);
 
 impl Drop for Store {
     fn drop(&mut self) {
@@ -187,6 +287,63 @@ impl Host for Ours {
 
     fn make(&self) -> Memory {
         self.policy.memory(&self.store)
+    }
+}
+
+impl Ours {
+    /// Limits on one memory and on all together, in bytes, for the memories made from now on too.
+    pub fn limit(&self, max_memory_bytes: u64, max_total_bytes: u64) {
+        let limits = abi::Limits {
+            struct_size: mem::size_of::<abi::Limits>(),
+            max_memory_bytes,
+            max_total_bytes,
+            max_memories: u64::MAX,
+        };
+        // SAFETY: the store is live and the limits are copied.
+        let status = unsafe { abi::wasm_store_limits_set(self.store.0, &limits) };
+        assert!(status == abi::OK, "{}", reason("wasm_store_limits_set"));
+    }
+
+    /// A limiter that is asked about every growth and allows it.
+    fn ask(&self) {
+        extern "C" fn allow(_: *mut c_void, _current: u64, _desired: u64, _maximum: u64) -> bool {
+            true
+        }
+        let limiter = abi::Limiter {
+            struct_size: mem::size_of::<abi::Limiter>(),
+            env: ptr::null_mut(),
+            memory_growing: Some(allow),
+            memory_grow_failed: None,
+            finalizer: None,
+        };
+        // SAFETY: the store is live and the table is copied.
+        let status = unsafe { abi::wasm_store_limiter_set(self.store.0, &limiter) };
+        assert!(status == abi::OK, "{}", reason("wasm_store_limiter_set"));
+    }
+
+    /// Gives the store something to hold, which nobody looks into.
+    pub fn hold(&self, data: &'static u8) {
+        let data = ptr::from_ref(data).cast_mut().cast();
+        // SAFETY: the store is live, and without a finalizer the data is only a number to it.
+        unsafe { abi::wasm_store_data_set(self.store.0, data, None) }
+    }
+}
+
+/// A host whose store counts the bytes of its memories against a limit and asks a limiter.
+pub struct OursLimited(Ours);
+
+impl Host for OursLimited {
+    type Memory = Memory;
+
+    fn open(plan: Plan) -> Result<Self> {
+        let ours = Ours::open(plan)?;
+        ours.limit(u64::MAX, 64 << 30);
+        ours.ask();
+        Ok(Self(ours))
+    }
+
+    fn make(&self) -> Memory {
+        self.0.make()
     }
 }
 
@@ -232,6 +389,27 @@ impl Memory {
     pub fn view(&self) -> *const View {
         // SAFETY: the handle is live, as in every call below.
         unsafe { abi::wasm_memory_view(self.0) }
+    }
+
+    /// Grows by pages that the limits of the store forbid: whether that is the answer.
+    pub fn is_denied(&mut self, pages: u32) -> bool {
+        let mut previous = 0;
+        // SAFETY: as above, and `previous` is a place for the answer.
+        let status = unsafe { abi::wasm_memory_try_grow(self.0, pages.into(), &mut previous) };
+        status == abi::LIMIT_DENIED
+    }
+
+    /// Makes a range zero and hands its pages back.
+    pub fn discard(&mut self, offset: usize, length: usize) -> bool {
+        // SAFETY: as above.
+        unsafe { abi::wasm_memory_discard(self.0, offset as u64, length as u64) == abi::OK }
+    }
+
+    /// Copies `length` bytes of the segment, from its byte `source` on.
+    pub fn init(&mut self, destination: u32, from: &Segment, source: u32, length: usize) -> bool {
+        let (destination, length) = (destination.into(), length as u32);
+        // SAFETY: as above, and the segment is live too.
+        unsafe { abi::wasm_memory_init(self.0, destination, from.0, source, length) == abi::OK }
     }
 
     /// The size in pages as the standard's C interface has it.
@@ -296,6 +474,74 @@ impl Bulk for Memory {
         let status =
             unsafe { abi::wasm_memory_copy_within(self.0, destination, source, length as u64) };
         status == abi::OK
+    }
+}
+
+impl Transfer for Memory {
+    fn copy_from(&mut self, destination: u32, from: &Self, source: u32, length: usize) -> bool {
+        let (to, destination, source) = (self.0, destination.into(), source.into());
+        // SAFETY: as above, of both memories.
+        let status = unsafe {
+            abi::wasm_memory_copy_between(to, destination, from.0, source, length as u64)
+        };
+        status == abi::OK
+    }
+}
+
+impl Zero for Memory {
+    fn zero(&mut self, offset: u32, length: usize) -> bool {
+        // SAFETY: as above.
+        unsafe { abi::wasm_memory_zero(self.0, offset.into(), length as u64) == abi::OK }
+    }
+
+    fn erase(&mut self) -> bool {
+        // SAFETY: as above.
+        unsafe { abi::wasm_memory_erase(self.0) == abi::OK }
+    }
+}
+
+impl Lend for Memory {
+    fn with_data(&self) -> bool {
+        extern "C" fn look(_env: *mut c_void, data: *mut u8, length: usize) {
+            used(data.addr());
+            used(length);
+        }
+        // SAFETY: as above.
+        unsafe { abi::wasm_memory_with_data(self.0, look, ptr::null_mut()) == abi::OK }
+    }
+}
+
+impl DataAndStore for Memory {
+    fn data_and_store(&mut self) -> usize {
+        let (mut base, mut length, mut data) = (ptr::null_mut(), 0, ptr::null_mut());
+        // SAFETY: as above, and all three are places for an answer.
+        unsafe { abi::wasm_memory_data_and_store(self.0, &mut base, &mut length, &mut data) };
+        used(base.addr());
+        used(data.addr());
+        length
+    }
+}
+
+/// A data segment.
+pub struct Segment(*mut abi::Segment);
+
+impl Segment {
+    /// With a copy of these bytes.
+    pub fn new(bytes: &[u8]) -> Result<Self> {
+        // SAFETY: the bytes are as many as the call is told.
+        let segment = unsafe { abi::wasm_data_segment_new(bytes.as_ptr().cast(), bytes.len()) };
+        if segment.is_null() {
+            Err(reason("wasm_data_segment_new").into())
+        } else {
+            Ok(Self(segment))
+        }
+    }
+}
+
+impl Drop for Segment {
+    fn drop(&mut self) {
+        // SAFETY: the handle is ours.
+        unsafe { abi::wasm_data_segment_delete(self.0) }
     }
 }
 

@@ -3,8 +3,9 @@
 use wasmi::memory_units::Pages;
 use wasmi::{MemoryInstance, MemoryRef};
 
-use super::{Access, Base, Bulk, Grow, Host, Observe, Plan};
+use super::{Access, Base, Bulk, Grow, Host, Lend, Observe, Plan, Transfer, Zero};
 use crate::PAGE;
+use crate::probe::used;
 use crate::row::Result;
 
 pub const NAME: &str = "wasmi";
@@ -74,6 +75,33 @@ impl Bulk for Memory {
 
     fn copy_within(&mut self, destination: u32, source: u32, length: usize) -> bool {
         self.0.copy(source as usize, destination as usize, length).is_ok()
+    }
+}
+
+impl Transfer for Memory {
+    fn copy_from(&mut self, destination: u32, from: &Self, source: u32, length: usize) -> bool {
+        let (source, destination) = (source as usize, destination as usize);
+        MemoryInstance::transfer(&from.0, source, &self.0, destination, length).is_ok()
+    }
+}
+
+impl Zero for Memory {
+    fn zero(&mut self, offset: u32, length: usize) -> bool {
+        self.0.zero(offset as usize, length).is_ok()
+    }
+
+    fn erase(&mut self) -> bool {
+        self.0.erase().is_ok()
+    }
+}
+
+impl Lend for Memory {
+    fn with_data(&self) -> bool {
+        self.0.with_direct_access(|bytes| {
+            used(bytes.as_ptr().addr());
+            used(bytes.len());
+        });
+        true
     }
 }
 

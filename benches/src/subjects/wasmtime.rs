@@ -3,7 +3,8 @@
 
 use wasmtime::{Config, Engine, MemoryType, Store};
 
-use super::{Access, Base, Bounds, Bulk, Grow, Host, Observe, Plan};
+use super::{Access, Base, Bounds, Bulk, DataAndStore, Grow, Host, Observe, Plan};
+use crate::probe::{seen, used};
 use crate::row::Result;
 
 pub const NAME: &str = "wasmtime";
@@ -92,6 +93,15 @@ impl Bulk for Memory {
         let data = self.memory.data_mut(&mut self.store);
         data.copy_within(source..source + length, destination as usize);
         true
+    }
+}
+
+impl DataAndStore for Memory {
+    fn data_and_store(&mut self) -> usize {
+        let (bytes, data) = self.memory.data_and_store_mut(&mut self.store);
+        used(bytes.as_ptr().addr());
+        seen(data);
+        bytes.len()
     }
 }
 

@@ -5,18 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{CALL, OUT_OF_LINE_LOAD};
 use crate::PAGE;
-use crate::probe::{Probe, repeat, used};
+use crate::probe::{Probe, repeat, succeed, used};
 use crate::row::{Result, Row};
 use crate::subjects::floor::out_of_line_load;
 use crate::subjects::ours::{Ours, View};
 #[cfg(wasm2c)]
 use crate::subjects::wasm2c;
-use crate::subjects::{Base, Host, Observe, Plan};
+use crate::subjects::{Base, DataAndStore, Host, Lend, Observe, Plan};
 #[cfg(feature = "peers")]
 use crate::subjects::{wasmi, wasmtime};
 
 pub fn rows() -> Vec<Row> {
-    vec![data(), data_size(), size(), pages(), view(), view_read()]
+    vec![data(), data_size(), size(), pages(), view(), view_read(), with_data(), data_and_store()]
 }
 
 fn call(name: &str, about: &str) -> Row {
@@ -100,6 +100,31 @@ fn view_read() -> Row {
     row
 }
 
+/// Two calls: ours, and the one it makes.
+fn with_data() -> Row {
+    let row = Row::new("calls/with_data", "wasm_memory_with_data, whose callback does nothing")
+        .floor(OUT_OF_LINE_LOAD, floor)
+        .ours(lent::<Ours>);
+    #[cfg(feature = "peers")]
+    let row = row.peer(wasmi::NAME, lent::<wasmi::Wasmi>);
+    row
+}
+
+fn data_and_store() -> Row {
+    let row = Row::new("calls/data_and_store", "wasm_memory_data_and_store, all three answers")
+        .floor(OUT_OF_LINE_LOAD, floor)
+        .ours(|| {
+            let host = Ours::open(Plan::one_page())?;
+            host.hold(&7);
+            Ok(data_and_store_of(host.make()))
+        });
+    #[cfg(feature = "peers")]
+    let row = row.peer(wasmtime::NAME, || {
+        Ok(data_and_store_of(wasmtime::Wasmtime::warm(Plan::one_page())?))
+    });
+    row
+}
+
 /// Reads both and returns the second.
 fn read(view: *const View) -> usize {
     // SAFETY: the view is that of a live memory, or our own.
@@ -124,6 +149,16 @@ fn length<H: Host<Memory: Observe>>() -> Result<Probe> {
     let memory = H::warm(Plan::one_page())?;
     assert_eq!(memory.data_size(), PAGE);
     Ok(repeat(move || memory.data_size()))
+}
+
+fn lent<H: Host<Memory: Lend>>() -> Result<Probe> {
+    let memory = H::warm(Plan::one_page())?;
+    Ok(succeed(move || memory.with_data()))
+}
+
+fn data_and_store_of(mut memory: impl DataAndStore + 'static) -> Probe {
+    assert_eq!(memory.data_and_store(), PAGE);
+    repeat(move || memory.data_and_store())
 }
 
 fn pages_of<H: Host<Memory: Observe>>() -> Result<Probe> {

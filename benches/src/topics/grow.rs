@@ -5,7 +5,8 @@ use crate::PAGE;
 use crate::probe::{Probe, consume, repeat, succeed};
 use crate::row::{Result, Row};
 use crate::subjects::floor::{Raw, out_of_line_load};
-use crate::subjects::ours::Ours;
+use crate::subjects::host_made::HostMade;
+use crate::subjects::ours::{Ours, OursLimited};
 #[cfg(wasm2c)]
 use crate::subjects::wasm2c::{self, Wasm2c};
 #[cfg(feature = "peers")]
@@ -18,6 +19,8 @@ use crate::subjects::{Base, Bounds, Grow, Host, Plan};
 const CHECKED: f64 = 0.1;
 /// The most for a memory with guard pages: one call of the system.
 const GUARDED: f64 = 1.25;
+/// The most for a growth that the type forbids, in nanoseconds: a guest may ask for it in a loop.
+const REFUSED: f64 = 10.0;
 
 const MPROTECT: &str = "mprotect of the next 64 KiB";
 const MPROTECT_TOUCHED: &str = "mprotect of the next 64 KiB, touch one page of it";
@@ -28,11 +31,14 @@ const STEPS: u64 = 4096;
 pub fn rows() -> Vec<Row> {
     vec![
         step(Bounds::Checked, "grow/checked", "one page more, checked").goal(CHECKED),
+        limited(),
         step(Bounds::Guarded, "grow/guarded", "one page more, guarded").goal(GUARDED),
         step_and_touch(Bounds::Checked, "grow/checked_touched", "the same, and touch it"),
         step_and_touch(Bounds::Guarded, "grow/guarded_touched", "the same, and touch it"),
+        host_made(),
         nothing(),
         refused(),
+        denied(),
     ]
 }
 
@@ -47,6 +53,21 @@ fn step(bounds: Bounds, name: &str, about: &str) -> Row {
     #[cfg(feature = "peers")]
     let row = only_checked(row, bounds, stepped::<Wasmi, false>);
     row
+}
+
+/// What limits and a limiter add.
+fn limited() -> Row {
+    let about = "one page more, checked, with a limit on the store's sum and a limiter that allows";
+    Row::new("grow/checked_limited", about)
+        .floor(MPROTECT, || stepped::<Raw, false>(Bounds::Default))
+        .ours(|| stepped::<OursLimited, false>(Bounds::Checked))
+}
+
+/// No page is asked of the system: the host has them all.
+fn host_made() -> Row {
+    Row::new("grow/host_made", "one page more, of a memory that an allocator's table made")
+        .floor(OUT_OF_LINE_LOAD, floor)
+        .ours(|| stepped::<HostMade, false>(Bounds::Default))
 }
 
 fn step_and_touch(bounds: Bounds, name: &str, about: &str) -> Row {
@@ -86,6 +107,7 @@ fn nothing() -> Row {
 
 fn refused() -> Row {
     let row = Row::new("grow/refused", "grow at the maximum")
+        .goal_ns(REFUSED)
         .floor(OUT_OF_LINE_LOAD, floor)
         .ours(at_maximum::<Ours>);
     #[cfg(feature = "peers")]
@@ -95,6 +117,17 @@ fn refused() -> Row {
     #[cfg(feature = "peers")]
     let row = row.peer(wasmi::NAME, at_maximum::<Wasmi>);
     row
+}
+
+fn denied() -> Row {
+    Row::new("grow/denied", "grow past a limit of the store, below the maximum")
+        .floor(OUT_OF_LINE_LOAD, floor)
+        .ours(|| {
+            let host = Ours::open(Plan { maximum: 2, ..Plan::one_page() })?;
+            host.limit(PAGE as u64, u64::MAX);
+            let mut memory = host.make();
+            Ok(succeed(move || memory.is_denied(1)))
+        })
 }
 
 fn floor() -> Result<Probe> {

@@ -4,6 +4,7 @@ mod access;
 mod bulk;
 mod calls;
 mod create;
+mod erase;
 mod grow;
 mod inline;
 
@@ -16,8 +17,14 @@ const OUT_OF_LINE_STORE: &str = "one store behind a function of a shared library
 
 /// Every row, in the order of the report.
 pub fn all() -> Vec<Row> {
-    [calls::rows(), access::rows(), inline::rows(), bulk::rows(), create::rows(), grow::rows()]
-        .into_iter()
-        .flatten()
-        .collect()
+    let topics = [
+        calls::rows(),
+        access::rows(),
+        inline::rows(),
+        bulk::rows(),
+        erase::rows(),
+        create::rows(),
+        grow::rows(),
+    ];
+    topics.into_iter().flatten().collect()
 }
