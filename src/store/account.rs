@@ -139,14 +139,16 @@ impl Account {
         }
     }
 
-    /// Counts every memory as it is now.
+    /// Counts every memory as it is now, or as it is about to be: one whose growth is under way has been
+    /// charged for it already. No memory shrinks.
     pub(super) fn recount(&mut self) {
         let mut total = 0u128;
         for slot in &mut self.slots {
             if let Slot::Taken { view, charged } = slot {
                 // SAFETY: a memory leaves its slot before it goes (`enter`), under the lock that this account
                 // is behind.
-                *charged = unsafe { view.as_ref() }.byte_length() as u64;
+                let length = unsafe { view.as_ref() }.byte_length() as u64;
+                *charged = length.max(*charged);
                 total = total.saturating_add((*charged).into());
             }
         }
