@@ -73,6 +73,7 @@ struct maker_t {
     bool type_is_64;
     int asked, grown;
     int made, blocks_finalized, finalized; /* counted by several threads */
+    bool several_threads;                  /* they call at once: nothing but those counts is kept */
     block_t *last;
 };
 
@@ -147,8 +148,10 @@ static wasm_memory_status_t block_grow_to(void *env, size_t new_size) {
     CHECK(new_size > block->size);
     CHECK(!block->inside); /* one at a time */
     count(&maker->grown);
-    maker->new_size = new_size;
-    maker->growing = NULL;
+    if (!maker->several_threads) {
+        maker->new_size = new_size;
+        maker->growing = NULL;
+    }
     block->inside = true;
     if (action != NULL) action(maker);
     block->inside = false;
@@ -197,15 +200,17 @@ static wasm_memory_status_t make_block(void *env, const wasm_memorytype_t *type,
     block_t *block;
     CHECK_EQ(load(&maker->finalized), 0);
     count(&maker->asked);
-    maker->minimum = minimum;
-    maker->maximum_asked = maximum;
-    maker->reserved = reserved;
-    maker->guard = guard;
-    maker->type_minimum = wasm_memorytype_minimum(type);
-    maker->type_page_size = wasm_memorytype_page_size(type);
-    maker->type_is_64 = wasm_memorytype_is64(type);
     CHECK(memcmp(out, zeros, sizeof zeros) == 0); /* there is room for a larger table */
-    maker->making = NULL;
+    if (!maker->several_threads) {
+        maker->minimum = minimum;
+        maker->maximum_asked = maximum;
+        maker->reserved = reserved;
+        maker->guard = guard;
+        maker->type_minimum = wasm_memorytype_minimum(type);
+        maker->type_page_size = wasm_memorytype_page_size(type);
+        maker->type_is_64 = wasm_memorytype_is64(type);
+        maker->making = NULL;
+    }
     if (action != NULL) action(maker);
     if (maker->refuse != WASM_MEMORY_OK) return maker->refuse;
     block = (block_t *)calloc(1, sizeof *block);
@@ -214,9 +219,11 @@ static wasm_memory_status_t make_block(void *env, const wasm_memorytype_t *type,
     block->size = minimum;
     block->maximum = maker->maximum;
     block->wrong = maker->wrong;
-    maker->last = block;
-    maker->reserved = reserved; /* the action may have made another memory */
-    maker->guard = guard;
+    if (!maker->several_threads) {
+        maker->last = block;
+        maker->reserved = reserved; /* again: the action may have made another memory */
+        maker->guard = guard;
+    }
     if (!block_map(block, minimum, maker->room)) {
         free(block);
         return WASM_MEMORY_OUT_OF_MEMORY;
@@ -1498,6 +1505,7 @@ TEST(a_host_serves_several_threads) {
     const host_t host = host_made(&maker);
     pthread_t threads[4];
     int i;
+    maker.several_threads = true;
     for (i = 0; i < 4; i++) CHECK_EQ(pthread_create(&threads[i], NULL, make_grow_delete, &maker), 0);
     for (i = 0; i < 4; i++) {
         void *failed = NULL;
