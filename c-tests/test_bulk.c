@@ -133,7 +133,7 @@ static void place_is_as_named(const place_t *place) {
     const wasm_memory_bounds_t bounds = stats_of(memory).bounds;
     if (place->bounds != WASM_MEMORY_BOUNDS_AUTO) CHECK_EQ(bounds, place->bounds);
     if (place->little || place->heap) CHECK_EQ(bounds, WASM_MEMORY_BOUNDS_CHECKED);
-    CHECK((base >= heap_start && base < heap_start + HEAP_ROOM) == place->heap);
+    CHECK(((uintptr_t)base - (uintptr_t)heap_start < HEAP_ROOM) == place->heap);
     CHECK(wasm_memory_may_move(memory) == place->moving);
     if (place->moving && !place->little) {
         CHECK_STATUS(wasm_memory_try_grow(memory, 1, NULL), WASM_MEMORY_OK);
