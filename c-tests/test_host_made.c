@@ -27,6 +27,7 @@ typedef enum {
     /* then, or when it grows it */
     NULL_BASE,
     UNALIGNED_BASE,
+    HIGH_BASE, /* the last page of all */
     SHORT_SIZE,
     LONG_SIZE, /* which GUARDED forbids */
     LOW_MAXIMUM,
@@ -110,6 +111,7 @@ static uint8_t *block_as_ptr(void *env) {
     const block_t *const block = (const block_t *)env;
     block_tells(block);
     if (block->wrong == NULL_BASE) return NULL;
+    if (block->wrong == HIGH_BASE) return (uint8_t *)((uintptr_t)0 - host_page());
     return block->base + (block->wrong == UNALIGNED_BASE ? 8 : 0);
 }
 
@@ -742,6 +744,8 @@ TEST(a_memory_that_breaks_its_promises_is_refused) {
         {NULL_BASE, WASM_MEMORY_BOUNDS_GUARDED, "NULL", true},
         {UNALIGNED_BASE, WASM_MEMORY_BOUNDS_AUTO, "page", true},
         {UNALIGNED_BASE, WASM_MEMORY_BOUNDS_CHECKED, "page", true},
+        {HIGH_BASE, WASM_MEMORY_BOUNDS_CHECKED, "196608", true},
+        {HIGH_BASE, WASM_MEMORY_BOUNDS_GUARDED, "behind", true},
         {SHORT_SIZE, WASM_MEMORY_BOUNDS_AUTO, "196608", true},
         {SHORT_SIZE, WASM_MEMORY_BOUNDS_GUARDED, "196607", true},
         {LONG_SIZE, WASM_MEMORY_BOUNDS_GUARDED, "196609", true},

@@ -1137,7 +1137,8 @@ void wasm_store_data_set(struct wasm_store_t *store,
 
 /**
  * Limits the memories of a store. They count those that it has already; what is there stays, even if it is
- * more. A growth that another thread has begun at this moment may not see the limits yet.
+ * more. A growth that another thread has begun at this moment may not be asked about, but counts when it is
+ * done.
  *
  * Parameters: `store`: not consumed. `limits`: copied; NULL: no limits any more.
  * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size` below that of itself; the limits stay
@@ -1624,7 +1625,8 @@ void wasm_memory_future_on_ready(struct wasm_memory_future_t *future,
  * Returns: nothing.
  * Ownership: the future passes to the library.
  * Threads: any, as long as no other thread uses the future. A callback may delete the future that it is
- * called for, also from within its poll or wait, which then answers `PENDING` and does no more.
+ * called for, also from within its poll or wait. That ends there, with `PENDING`, if the limiter was being
+ * asked again; else it has its outcome.
  * Invalidates: the future.
  */
 WASM_MEMORY_API

@@ -85,6 +85,14 @@ pub enum Breach {
         /// The host's page size.
         page_bytes: usize,
     },
+    /// A base so high that the bytes do not fit behind it.
+    #[error("as_ptr is {address:#x}, behind which there are no {bytes} bytes")]
+    TooHigh {
+        /// The base.
+        address: usize,
+        /// What should lie from there on, guards included.
+        bytes: usize,
+    },
     /// A base that changed though nobody had allowed that.
     #[error(
         "as_ptr moved from {from:#x} to {to:#x} while growing, though wasm_memory_may_move was false: only checked \

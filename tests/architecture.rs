@@ -21,7 +21,7 @@ const COMMON: [&str; 6] = ["units", "types", "error", "alloc", "attachment", "cr
 /// all others; `error` carries what `sys` found out, so it knows its plain data.
 const ROOMS: [(&str, &[&str]); 13] = [
     ("ffi", &["store", "memory", "engine", "plan", "sys"]),
-    ("store", &["memory", "engine"]),
+    ("store", &["memory", "engine", "sys"]),
     ("memory", &["engine", "region", "plan", "sys"]),
     ("engine", &["region", "plan", "sys"]),
     ("region", &["plan", "sys"]),

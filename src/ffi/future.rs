@@ -208,7 +208,8 @@ pub unsafe extern "C" fn wasm_memory_future_on_ready(
 /// Returns: nothing.
 /// Ownership: the future passes to the library.
 /// Threads: any, as long as no other thread uses the future. A callback may delete the future that it is
-/// called for, also from within its poll or wait, which then answers `PENDING` and does no more.
+/// called for, also from within its poll or wait. That ends there, with `PENDING`, if the limiter was being
+/// asked again; else it has its outcome.
 /// Invalidates: the future.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_future_delete(future: *mut wasm_memory_future_t) {

@@ -290,7 +290,8 @@ pub unsafe extern "C" fn wasm_store_data_set(
 }
 
 /// Limits the memories of a store. They count those that it has already; what is there stays, even if it is
-/// more. A growth that another thread has begun at this moment may not see the limits yet.
+/// more. A growth that another thread has begun at this moment may not be asked about, but counts when it is
+/// done.
 ///
 /// Parameters: `store`: not consumed. `limits`: copied; NULL: no limits any more.
 /// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size` below that of itself; the limits stay

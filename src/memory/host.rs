@@ -62,6 +62,10 @@ impl HostMade {
         if address & page_bytes.wrapping_sub(1) != 0 {
             return breach(Breach::Unaligned { address, page_bytes });
         }
+        let bytes = self.reserved.saturating_add(self.guard).max(wanted);
+        let Some(end) = address.checked_add(bytes) else {
+            return breach(Breach::TooHigh { address, bytes });
+        };
         let size = self.byte_size();
         if size < wanted {
             return breach(Breach::Short { size, wanted });
@@ -75,10 +79,10 @@ impl HostMade {
             if size != wanted {
                 return breach(Breach::Unguarded { size, wanted });
             }
+            let (wanted_start, wanted_end) = (address, end);
             let Range { start, end } = self.memory.wasm_accessible();
-            let wanted_end = address.saturating_add(self.reserved).saturating_add(self.guard);
-            if start > address || end < wanted_end {
-                return breach(Breach::Uncovered { start, end, wanted_start: address, wanted_end });
+            if start > wanted_start || end < wanted_end {
+                return breach(Breach::Uncovered { start, end, wanted_start, wanted_end });
             }
         }
         Ok(())

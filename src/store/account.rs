@@ -62,6 +62,10 @@ enum Slot {
 unsafe impl Send for Account {}
 
 impl Account {
+    pub(super) fn has_memories(&self) -> bool {
+        self.memories != 0
+    }
+
     /// Whether the limits let a memory have `desired` bytes that counts for `counted` bytes now.
     pub(super) fn check(&self, counted: u64, desired: u64, is_new: bool) -> Result<(), Error> {
         let refuse = |limit, wanted, allowed| Err(Error::LimitDenied { limit, wanted, allowed });

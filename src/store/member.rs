@@ -8,6 +8,7 @@ use crate::memory::{Growth, Memory};
 use crate::units::Pages;
 use core::ops::Deref;
 use core::ptr::NonNull;
+use core::sync::atomic::{Ordering, compiler_fence};
 
 /// A memory and the store whose limits it obeys.
 #[derive(Debug)]
@@ -95,6 +96,8 @@ impl Member {
     /// before.
     #[inline]
     fn count_late(&self) {
+        // After the length, at least in the program; `Store::settle` has the processor's part.
+        compiler_fence(Ordering::SeqCst);
         if self.growth_calls_host() {
             self.set_charge(self.memory.byte_length() as u64);
         }

@@ -23,6 +23,7 @@ use crate::attachment::Attachment;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::memory::Memory;
+use crate::sys;
 use crate::types::MemoryType;
 use account::Account;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -68,8 +69,7 @@ impl Store {
     /// Whether a growth in this store calls code of the host's.
     #[inline]
     pub(crate) fn asks(&self) -> bool {
-        // Relaxed: limits that another thread sets at this moment may come too late for a growth that
-        // has begun.
+        // Relaxed: see `settle`.
         self.0.asks.load(Ordering::Relaxed)
     }
 
@@ -107,8 +107,13 @@ impl Store {
     fn settle(&self, account: &mut Account) {
         let limited = account.limiter.is_some() || account.limits != Limits::NONE;
         let asks = limited || self.0.engine.creator().is_some();
-        // Before the count: a growth that saw nobody to ask looks again when it is done.
-        self.0.asks.store(asks, Ordering::SeqCst);
+        let asked_before = self.0.asks.swap(asks, Ordering::SeqCst);
+        if asks && !asked_before && account.has_memories() {
+            // A growth that saw nobody to ask looks again when it has set its length. Either it sees the
+            // flag then, or the count below sees its length: that takes a barrier on both sides, and
+            // growth is spared its own by this one for all threads.
+            sys::order_threads();
+        }
         account.recount();
     }
 

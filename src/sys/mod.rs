@@ -18,6 +18,7 @@
 //! | `resident_bytes` | how much of a range is in memory now |
 //! | `address_space_left` | what a limit on the process's address space leaves, if there is one |
 //! | `diagnose` | which limit probably made the system refuse memory |
+//! | `order_threads` | make every thread's earlier stores visible and its later loads fresh, where the system can |
 //! | `set_last_error` | what `errno` shows to the C caller |
 
 #[cfg(all(unix, not(wasm_memory_portable)))]

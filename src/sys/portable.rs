@@ -21,6 +21,9 @@ pub(crate) fn host() -> HostCaps {
 /// There is no errno that this backend knows of.
 pub(crate) fn set_last_error(_error: OsError) {}
 
+/// There is no such thing that this backend knows of.
+pub(crate) fn order_threads() {}
+
 pub(crate) fn reserve(_bytes: usize) -> Result<NonNull<u8>, OsError> {
     Err(UNSUPPORTED)
 }
