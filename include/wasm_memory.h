@@ -131,6 +131,11 @@ typedef struct wasm_memory_ticket_t wasm_memory_ticket_t;
 typedef struct wasm_memorytype_t wasm_memorytype_t;
 #endif
 
+/**
+ * A token for a shared memory: a reference that belongs to no store. `wasm_memory_obtain` makes a handle of it.
+ */
+typedef struct wasm_shared_memory_t wasm_shared_memory_t;
+
 #if !defined(WASM_H)
 /**
  * What memories are made in: the owner of limits and user data. Handles of its memories, futures and
@@ -386,6 +391,16 @@ typedef struct wasm_memory_view_t {
 typedef void (*wasm_memory_data_callback_t)(void *env, uint8_t *data, size_t length);
 
 /**
+ * A read-modify-write operation: one of the `WASM_MEMORY_RMW_` constants.
+ */
+typedef int32_t wasm_memory_rmw_op_t;
+
+/**
+ * How a wait went: one of the `WASM_MEMORY_WAIT_` constants, the numbers of the specification.
+ */
+typedef int32_t wasm_memory_wait_result_t;
+
+/**
  * What a memory is made of, and what has happened to it; sizes in bytes.
  */
 typedef struct wasm_memory_stats_t {
@@ -576,6 +591,51 @@ typedef struct wasm_memory_stats_t {
  * Generated code compares with the length; growth needs no system call.
  */
 #define WASM_MEMORY_BOUNDS_CHECKED 2
+
+/**
+ * The sum, modulo 2^N.
+ */
+#define WASM_MEMORY_RMW_ADD 0
+
+/**
+ * The old value less the operand, modulo 2^N.
+ */
+#define WASM_MEMORY_RMW_SUB 1
+
+/**
+ * Bitwise and.
+ */
+#define WASM_MEMORY_RMW_AND 2
+
+/**
+ * Bitwise or.
+ */
+#define WASM_MEMORY_RMW_OR 3
+
+/**
+ * Bitwise exclusive or.
+ */
+#define WASM_MEMORY_RMW_XOR 4
+
+/**
+ * The operand: an exchange.
+ */
+#define WASM_MEMORY_RMW_XCHG 5
+
+/**
+ * A notify woke the thread, and counted it.
+ */
+#define WASM_MEMORY_WAIT_OK 0
+
+/**
+ * The value was not the expected one; the thread did not wait.
+ */
+#define WASM_MEMORY_WAIT_MISMATCH 1
+
+/**
+ * The time was over before a notify came.
+ */
+#define WASM_MEMORY_WAIT_TIMED_OUT 2
 
 #ifdef __cplusplus
 extern "C" {
@@ -2150,6 +2210,538 @@ wasm_memory_status_t wasm_memory_hexdump(const struct wasm_memory_t *memory,
                                          char *buffer,
                                          size_t capacity,
                                          size_t *out_needed);
+
+/**
+ * Makes a shared memory of zeros with the minimum size of its type, in no store yet. Nobody is asked: no limits
+ * and no limiter.
+ *
+ * Parameters: `engine`, `type`: not consumed; both may be deleted after the call. `out`: the token, NULL on
+ * failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (the type is not shared), `OUT_OF_MEMORY` (errno is the
+ * system's; the sentence names the likely limit and the option that helps), `UNSUPPORTED` (an engine whose
+ * memories the host makes; GUARDED on a host that cannot guard; `memory_exportable` on a system where this version
+ * cannot), `IO` (`memory_exportable`, and the system refuses a descriptor; errno says why).
+ * Ownership: the token is the caller's, until `wasm_shared_memory_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: allocation of memories; the threads proposal.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_shared_memory_new(struct wasm_engine_t *engine,
+                                            const struct wasm_memorytype_t *type,
+                                            struct wasm_shared_memory_t **out);
+
+/**
+ * Makes another token for the same memory.
+ *
+ * Parameters: `shared`: not consumed.
+ * Returns: the token, which may be the same pointer and must be deleted all the same; NULL for NULL
+ * (`NULL_ARGUMENT`).
+ * Ownership: the token is the caller's, until `wasm_shared_memory_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+struct wasm_shared_memory_t *wasm_shared_memory_clone(const struct wasm_shared_memory_t *shared);
+
+/**
+ * Deletes a token. With the last token and handle the memory goes.
+ *
+ * Parameters: `shared`: may be NULL, which does nothing.
+ * Returns: nothing.
+ * Ownership: the token passes to the library.
+ * Threads: any, as long as no other call uses this token.
+ * Invalidates: the token; with the last reference to the memory, the base, the view and every pointer into it.
+ */
+WASM_MEMORY_API
+void wasm_shared_memory_delete(struct wasm_shared_memory_t *shared);
+
+/**
+ * The type of the memory as it is now: the declared one with the current size as minimum.
+ *
+ * Parameters: `shared`: not consumed.
+ * Returns: a type; NULL for NULL (`NULL_ARGUMENT`) or an exhausted heap (`OUT_OF_MEMORY`).
+ * Ownership: the type is the caller's, until `wasm_memorytype_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+struct wasm_memorytype_t *wasm_shared_memory_type(const struct wasm_shared_memory_t *shared);
+
+/**
+ * A token for the memory behind a handle, if it is shared.
+ *
+ * Parameters: `memory`: not consumed.
+ * Returns: the token; NULL for NULL (`NULL_ARGUMENT`) or a memory that is not shared (`NOT_SHARED`).
+ * Ownership: the token is the caller's, until `wasm_shared_memory_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+struct wasm_shared_memory_t *wasm_memory_share(const struct wasm_memory_t *memory);
+
+/**
+ * A handle of a shared memory in a store, whose limits and limiter decide on growth through this handle.
+ *
+ * Limits and limiter are asked as for a new memory with the bytes that this one has now. Each handle obtained counts as
+ * one memory with those bytes, until it and its copies are deleted; growth through other stores is added when this one grows it.
+ *
+ * Parameters: `store`, `shared`: not consumed; the store may be one of another engine.
+ * Returns: the handle; NULL for NULL (`NULL_ARGUMENT`), when a limit of the store or its limiter refuses
+ * (`LIMIT_DENIED`), when the limiter is asynchronous (`ASYNC_REQUIRED`), or when the heap is exhausted
+ * (`OUT_OF_MEMORY`). A limiter that the store has hears of every failure but the first.
+ * Ownership: the handle is the caller's, until `wasm_memory_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+struct wasm_memory_t *wasm_memory_obtain(struct wasm_store_t *store,
+                                         const struct wasm_shared_memory_t *shared);
+
+/**
+ * Makes a descriptor from which other processes can import the memory, for example one that is inherited or sent
+ * through a socket. They see the same bytes, its growth, and each other's waits and notifies.
+ *
+ * Processes that share a memory in this way trust each other. The memory lives as long as any process has it, or
+ * a descriptor. One that is killed leaves the others sound, unless that happens while it changes the queue of
+ * waiters (a matter of nanoseconds): then a thread that it was about to wake may wait until the queue is used again.
+ *
+ * Parameters: `shared`: not consumed; made by an engine with `wasm_config_memory_exportable_set`, or imported.
+ * `out_fd`: a descriptor that is closed on exec (on Windows, a HANDLE); 0 on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNSUPPORTED` (another memory, or a system where this version cannot), `IO` (the
+ * system has no descriptor left; errno says so).
+ * Ownership: the descriptor is the caller's, to be closed.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_shared_memory_export(const struct wasm_shared_memory_t *shared,
+                                               intptr_t *out_fd);
+
+/**
+ * Makes a shared memory of a descriptor that `wasm_shared_memory_export` made, in this process or another.
+ *
+ * Growth by another process is seen at the next call that asks for the size, grows, or would fail its bounds check;
+ * until then the length here, in the view too, is the smaller one of before. Two imports in one process are two
+ * memories over the same bytes.
+ *
+ * Parameters: `engine`: not consumed; its options decide on bounds and reservation, and it need not have
+ * `memory_exportable`. `type`: not consumed; what the memory is wanted as. `fd`: a descriptor. `out`: the
+ * token, NULL on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (a type that is not shared; one that the memory does not match as
+ * an import: the same index type and page size, at least the minimum in size, at most the maximum), `UNSUPPORTED` (as
+ * `wasm_shared_memory_new`), `IO` (no descriptor: errno is EBADF; one of something else, or of another version; one
+ * that is damaged), `OUT_OF_MEMORY`. Nothing is mapped then.
+ * Ownership: the token is the caller's, until `wasm_shared_memory_delete`; the descriptor stays the caller's
+ * and is not needed any more.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: import matching.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_shared_memory_import(struct wasm_engine_t *engine,
+                                               const struct wasm_memorytype_t *type,
+                                               intptr_t fd,
+                                               struct wasm_shared_memory_t **out);
+
+/**
+ * Loads an 8-bit integer atomically; sequentially consistent, little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: any number that call const functions; any at all on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.load8_u`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_load8(const struct wasm_memory_t *memory,
+                                              uint64_t offset,
+                                              uint8_t *out);
+
+/**
+ * Stores an 8-bit integer atomically; sequentially consistent, little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`: the
+ * number.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.store8`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_store8(struct wasm_memory_t *memory,
+                                               uint64_t offset,
+                                               uint8_t value);
+
+/**
+ * Replaces an 8-bit integer by what an operation makes of it, as one atomic step; sequentially consistent,
+ * little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
+ * constants. `offset`: in bytes. `operand`: the other number. `out_old`: the number before, 0 on
+ * failure; may be NULL.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `BORROWED`, `OUT_OF_BOUNDS`,
+ * looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.rmw8.*_u`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_rmw8(struct wasm_memory_t *memory,
+                                             wasm_memory_rmw_op_t op,
+                                             uint64_t offset,
+                                             uint8_t operand,
+                                             uint8_t *out_old);
+
+/**
+ * Replaces an 8-bit integer if it is the expected one, as one atomic step; sequentially consistent,
+ * little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `expected`: what
+ * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
+ * on failure; may be NULL.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.rmw8.cmpxchg_u`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_cmpxchg8(struct wasm_memory_t *memory,
+                                                 uint64_t offset,
+                                                 uint8_t expected,
+                                                 uint8_t replacement,
+                                                 uint8_t *out_old);
+
+/**
+ * Loads a 16-bit integer atomically; sequentially consistent, little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 2. `out`: the number, 0 on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: any number that call const functions; any at all on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.load16_u`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_load16(const struct wasm_memory_t *memory,
+                                               uint64_t offset,
+                                               uint16_t *out);
+
+/**
+ * Stores a 16-bit integer atomically; sequentially consistent, little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2. `value`: the
+ * number.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.store16`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_store16(struct wasm_memory_t *memory,
+                                                uint64_t offset,
+                                                uint16_t value);
+
+/**
+ * Replaces a 16-bit integer by what an operation makes of it, as one atomic step; sequentially consistent,
+ * little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
+ * constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number before, 0 on
+ * failure; may be NULL.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+ * looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.rmw16.*_u`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_rmw16(struct wasm_memory_t *memory,
+                                              wasm_memory_rmw_op_t op,
+                                              uint64_t offset,
+                                              uint16_t operand,
+                                              uint16_t *out_old);
+
+/**
+ * Replaces a 16-bit integer if it is the expected one, as one atomic step; sequentially consistent,
+ * little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2. `expected`: what
+ * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
+ * on failure; may be NULL.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.rmw16.cmpxchg_u`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_cmpxchg16(struct wasm_memory_t *memory,
+                                                  uint64_t offset,
+                                                  uint16_t expected,
+                                                  uint16_t replacement,
+                                                  uint16_t *out_old);
+
+/**
+ * Loads a 32-bit integer atomically; sequentially consistent, little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 4. `out`: the number, 0 on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: any number that call const functions; any at all on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.load`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_load32(const struct wasm_memory_t *memory,
+                                               uint64_t offset,
+                                               uint32_t *out);
+
+/**
+ * Stores a 32-bit integer atomically; sequentially consistent, little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4. `value`: the
+ * number.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.store`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_store32(struct wasm_memory_t *memory,
+                                                uint64_t offset,
+                                                uint32_t value);
+
+/**
+ * Replaces a 32-bit integer by what an operation makes of it, as one atomic step; sequentially consistent,
+ * little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
+ * constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number before, 0 on
+ * failure; may be NULL.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+ * looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.rmw.*`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_rmw32(struct wasm_memory_t *memory,
+                                              wasm_memory_rmw_op_t op,
+                                              uint64_t offset,
+                                              uint32_t operand,
+                                              uint32_t *out_old);
+
+/**
+ * Replaces a 32-bit integer if it is the expected one, as one atomic step; sequentially consistent,
+ * little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4. `expected`: what
+ * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
+ * on failure; may be NULL.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i32.atomic.rmw.cmpxchg`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_cmpxchg32(struct wasm_memory_t *memory,
+                                                  uint64_t offset,
+                                                  uint32_t expected,
+                                                  uint32_t replacement,
+                                                  uint32_t *out_old);
+
+/**
+ * Loads a 64-bit integer atomically; sequentially consistent, little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 8. `out`: the number, 0 on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: any number that call const functions; any at all on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i64.atomic.load`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_load64(const struct wasm_memory_t *memory,
+                                               uint64_t offset,
+                                               uint64_t *out);
+
+/**
+ * Stores a 64-bit integer atomically; sequentially consistent, little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8. `value`: the
+ * number.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i64.atomic.store`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_store64(struct wasm_memory_t *memory,
+                                                uint64_t offset,
+                                                uint64_t value);
+
+/**
+ * Replaces a 64-bit integer by what an operation makes of it, as one atomic step; sequentially consistent,
+ * little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
+ * constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number before, 0 on
+ * failure; may be NULL.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+ * looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i64.atomic.rmw.*`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_rmw64(struct wasm_memory_t *memory,
+                                              wasm_memory_rmw_op_t op,
+                                              uint64_t offset,
+                                              uint64_t operand,
+                                              uint64_t *out_old);
+
+/**
+ * Replaces a 64-bit integer if it is the expected one, as one atomic step; sequentially consistent,
+ * little-endian in memory.
+ *
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8. `expected`: what
+ * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
+ * on failure; may be NULL.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: one at a time; any number on a shared memory.
+ * Invalidates: nothing.
+ * Specification: `i64.atomic.rmw.cmpxchg`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_cmpxchg64(struct wasm_memory_t *memory,
+                                                  uint64_t offset,
+                                                  uint64_t expected,
+                                                  uint64_t replacement,
+                                                  uint64_t *out_old);
+
+/**
+ * Orders what the calling thread does to memories before with what it does after, for all threads:
+ * sequentially consistent.
+ *
+ * Parameters: none.
+ * Returns: nothing.
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: `atomic.fence`.
+ */
+WASM_MEMORY_API void wasm_memory_atomic_fence(void);
+
+/**
+ * If the 32-bit integer at an offset is the expected one, waits until a notify wakes the thread. Comparing and
+ * starting to wait are one step for every notify. It wakes for no other reason than those named here.
+ *
+ * Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in bytes, a
+ * multiple of 4; waits of both widths on an offset share one queue, first come first served. `expected`: the
+ * number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps, never cut short; negative: for
+ * ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the thread), `_MISMATCH` (another number
+ * was there), `_TIMED_OUT`; 0 on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `NOT_SHARED`, `OUT_OF_BOUNDS`, `CLOSED` (by
+ * `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by `wasm_memory_interrupt_waiters`),
+ * `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an exported memory). The first five are
+ * looked for in this order, before the comparison.
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: `memory.atomic.wait32`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_wait32(struct wasm_memory_t *memory,
+                                               uint64_t offset,
+                                               uint32_t expected,
+                                               int64_t timeout_ns,
+                                               wasm_memory_wait_result_t *out);
+
+/**
+ * If the 64-bit integer at an offset is the expected one, waits until a notify wakes the thread. Comparing and
+ * starting to wait are one step for every notify. It wakes for no other reason than those named here.
+ *
+ * Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in bytes, a
+ * multiple of 8; waits of both widths on an offset share one queue, first come first served. `expected`: the
+ * number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps, never cut short; negative: for
+ * ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the thread), `_MISMATCH` (another number
+ * was there), `_TIMED_OUT`; 0 on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `NOT_SHARED`, `OUT_OF_BOUNDS`, `CLOSED` (by
+ * `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by `wasm_memory_interrupt_waiters`),
+ * `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an exported memory). The first five are
+ * looked for in this order, before the comparison.
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: `memory.atomic.wait64`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_wait64(struct wasm_memory_t *memory,
+                                               uint64_t offset,
+                                               uint64_t expected,
+                                               int64_t timeout_ns,
+                                               wasm_memory_wait_result_t *out);
+
+/**
+ * Wakes the threads that have waited on an offset the longest, of either width. Each of them returns
+ * `WASM_MEMORY_WAIT_OK`, even if its time is over at this moment, and no other does.
+ *
+ * Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 4. `count`: how many to wake at most;
+ * 0xffffffff: all. `out_woken`: how many were woken, 0 on failure; may be NULL.
+ * Returns: `OK` (also for a memory that is not shared, on which nobody waits), `NULL_ARGUMENT`, `UNALIGNED`,
+ * `OUT_OF_BOUNDS`, looked for in this order.
+ * Ownership: none passes.
+ * Threads: any on a shared memory; one at a time on others.
+ * Invalidates: nothing.
+ * Specification: `memory.atomic.notify`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_atomic_notify(struct wasm_memory_t *memory,
+                                               uint64_t offset,
+                                               uint32_t count,
+                                               uint32_t *out_woken);
+
+/**
+ * Ends every wait on the memory, at whatever offset and through whichever handle: each returns `INTERRUPTED`.
+ * Later waits are not affected. For hosts that must have a thread back: to stop it, or to let it do something
+ * else before it waits again.
+ *
+ * Parameters: `memory`: not consumed. `out_interrupted`: how many waits were ended, 0 on failure; may be
+ * NULL.
+ * Returns: `OK`, `NULL_ARGUMENT`, `NOT_SHARED`.
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_interrupt_waiters(struct wasm_memory_t *memory,
+                                                   uint32_t *out_interrupted);
+
+/**
+ * Ends every wait on the memory, and lets nobody wait on it any more: each of these waits returns `CLOSED`.
+ * For hosts that shut down. A second time changes nothing.
+ *
+ * Parameters: `memory`: not consumed. All its handles and tokens are affected, in other processes too.
+ * Returns: `OK`, `NULL_ARGUMENT`, `NOT_SHARED`.
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_close_waiters(struct wasm_memory_t *memory);
 
 /**
  * The version of the library that runs, for example `"1.2.3"`; it equals the macro

@@ -11,7 +11,7 @@ use crate::creator::MemoryCreator;
 use crate::error::Error;
 use crate::plan::{Bounds, BoundsPolicy, Layout, Planner, Policy};
 use crate::region::{self, Region};
-use crate::sys::{self, HostCaps, OsError, Purpose};
+use crate::sys::{self, HostCaps, OsError, Purpose, SharedFile};
 use crate::types::MemoryType;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -143,6 +143,43 @@ impl Engine {
         }
         let layout = planner.heap_exact()?;
         self.region(&layout, needed).map_err(|os| self.refused(&layout, os))
+    }
+
+    /// How many bytes of a file a memory of type `ty` takes that is to be exported.
+    pub(crate) fn file_capacity(&self, ty: &MemoryType, needed: usize) -> u64 {
+        let (policy, host) = (&self.0.policy, &self.0.host);
+        Planner { policy, host, ty, needed, moving: false }.capacity()
+    }
+
+    /// A region over `capacity` bytes of a file from `file_offset` on, with `needed` of them open: guarded, or
+    /// else checked, as the options say.
+    pub(crate) fn acquire_file(
+        &self,
+        ty: &MemoryType,
+        file: &SharedFile,
+        file_offset: u64,
+        capacity: usize,
+        needed: usize,
+    ) -> Result<Region, Error> {
+        let host = &self.0.host;
+        let policy = &self.0.policy;
+        let planner = Planner { policy, host, ty, needed: capacity, moving: false };
+        let region = |layout| Region::over_file(layout, file, file_offset, capacity, needed, host);
+        let bounds = self.possible(&planner, policy.bounds)?;
+        if bounds == BoundsPolicy::Guarded {
+            let layout = planner.guarded()?;
+            return region(layout).map_err(|os| self.refused(&layout, os));
+        }
+        if bounds == BoundsPolicy::Auto
+            && let Ok(layout) = planner.guarded()
+            && planner.leaves_room(&layout, region::reserved_bytes(), sys::address_space_left())
+            && let Ok(region) = region(layout)
+        {
+            return Ok(region);
+        }
+        // No more than there is of the file: what lies behind would not be memory.
+        let layout = Layout { reserved: capacity, ..planner.checked()? };
+        region(layout).map_err(|os| self.refused(&layout, os))
     }
 
     /// The strategy that such a memory can have where `wanted` is asked for.

@@ -69,6 +69,40 @@ pub enum Error {
         /// The size of the segment.
         segment_bytes: u64,
     },
+    /// An atomic access to something that is not at a multiple of its size.
+    #[error("unaligned atomic: {offset} is not a multiple of {width}")]
+    Unaligned {
+        /// Where the access starts.
+        offset: u64,
+        /// The bytes that it accesses.
+        width: u64,
+    },
+    /// Only shared memories can be waited on, shared and so on.
+    #[error("expected shared memory: the type of this memory is not shared")]
+    NotShared,
+    /// Not possible on a shared memory.
+    #[error("not possible on a shared memory: {0}")]
+    Shared(&'static str),
+    /// A wait that the host ended.
+    #[error("the wait was interrupted by the host (wasm_memory_interrupt_waiters)")]
+    Interrupted,
+    /// A memory that the host closed to waiting.
+    #[error("the host has closed this memory to waiting (wasm_memory_close_waiters)")]
+    Closed,
+    /// As many threads wait already as can be counted, or as an exported memory has room for.
+    #[error("too many waiters: no room for one more at offset {offset}")]
+    TooManyWaiters {
+        /// What it was to wait on.
+        offset: u64,
+    },
+    /// A descriptor that cannot be made, or that no memory can be imported from.
+    #[error("{what}{}", if os.0 == 0 { String::new() } else { format!(" (error {})", os.0) })]
+    Descriptor {
+        /// What is wrong.
+        what: &'static str,
+        /// What the system said; 0 if it was not asked.
+        os: OsError,
+    },
     /// A copy between ranges that must not overlap.
     #[error("{length} bytes at offset {source_offset} and at offset {destination} overlap")]
     Overlap {
@@ -241,6 +275,7 @@ impl Error {
     pub const fn os_error(&self) -> Option<OsError> {
         match self {
             Self::OutOfMemory { os, .. } => Some(*os),
+            Self::Descriptor { os, .. } if os.0 != 0 => Some(*os),
             Self::ReservationExceeded { .. }
             | Self::ReducedReservationExceeded { .. }
             | Self::Unaddressable { .. }

@@ -21,6 +21,7 @@
 //!
 //! ```text
 //! ffi -> store -> memory -> engine -> region -> plan -> sys
+//!                        -> wait, racy                -> sys
 //!                              types, units, error, alloc, attachment, creator: for all
 //! ```
 //!
@@ -29,6 +30,8 @@
 //! | `ffi` | the C ABI: handles, statuses, structs; no policy |
 //! | `store` | who has a say on growth: limits, limiters, futures; the host's data |
 //! | `memory` | what the specification calls a memory instance |
+//! | `wait` | threads that wait on an address until another notifies it |
+//! | `racy` | how bytes are touched that others may change meanwhile |
 //! | `engine` | the policy, the ladder of fallbacks, the warm regions |
 //! | `region` | a piece of address space, held and given back as a whole |
 //! | `plan` | address-space arithmetic, without touching any |
@@ -51,16 +54,21 @@ mod error;
 mod ffi;
 mod memory;
 mod plan;
+mod racy;
 mod region;
 mod store;
 mod sys;
 mod types;
 mod units;
+mod wait;
 
 pub use creator::{Breach, LinearMemory, MemoryCreator};
 pub use engine::Engine;
 pub use error::{Error, Limit};
-pub use memory::{DataSegment, Hexdump, Memory, Scalar, Stats, V128, View};
+pub use memory::{
+    AtomicInteger, DataSegment, Hexdump, Memory, RmwOp, Scalar, SharedMemory, Stats, V128, View,
+    WaitResult, atomic_fence,
+};
 pub use plan::{Bounds, BoundsPolicy, Policy};
 pub use store::{AsyncLimiter, Limiter, Limits, MemoryFuture, Request, Store, StoreMemory, Ticket};
 pub use sys::{HostCaps, LikelyLimit, OsError, Purpose};

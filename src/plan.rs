@@ -90,8 +90,8 @@ pub struct Policy {
     pub may_move: bool,
     /// Whether to ask for huge pages.
     pub huge_pages: bool,
-    /// Whether shared memories can be exported to other processes. This version makes none, so
-    /// nothing depends on it yet.
+    /// Whether shared memories lie in a file without a name, so that they can be exported to other
+    /// processes.
     pub exportable: bool,
 }
 
@@ -270,6 +270,8 @@ impl Planner<'_> {
             IndexType::I32 => RESERVATION_32,
             IndexType::I64 => RESERVATION_64,
         };
+        // A shared memory never moves, and says how large it can become.
+        let default = if self.ty.is_shared() { default.max(self.growth_limit()) } else { default };
         // On a small address space a single memory must not take all of it.
         let default = default.min(self.host.address_space_bytes >> 4);
         let reservation = self.policy.reservation.unwrap_or(default);
@@ -279,6 +281,13 @@ impl Planner<'_> {
         }
         let room = self.policy.reservation_for_growth.unwrap_or(RESERVATION_FOR_GROWTH);
         needed.saturating_add(room).min(self.growth_limit()).max(reservation).max(needed)
+    }
+
+    /// The bytes of the file that a memory with other processes in it lies in: as many as it can grow to.
+    pub(crate) fn capacity(&self) -> u64 {
+        let wanted = self.reservation().min(self.growth_limit());
+        let page_bytes = self.host.page_bytes as u64;
+        wanted.checked_next_multiple_of(page_bytes).unwrap_or(wanted)
     }
 
     /// The bytes that the memory can ever have; saturates where they pass 64 bits.
@@ -325,7 +334,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn host(page_bytes: usize) -> HostCaps {
-        HostCaps { page_bytes, address_space_bytes: 1 << 47, can_guard: true, has_mappings: true }
+        HostCaps {
+            page_bytes,
+            address_space_bytes: 1 << 47,
+            can_guard: true,
+            has_mappings: true,
+            has_shared_files: true,
+        }
     }
 
     fn planner<'a>(

@@ -5,7 +5,7 @@
 //! hold zeros; what lies behind faults, or is not the region's.
 
 use crate::plan::{Bounds, Layout, Place};
-use crate::sys::{self, HostCaps, OsError};
+use crate::sys::{self, HostCaps, OsError, SharedFile};
 use crate::units::round_up;
 use core::alloc::Layout as HeapLayout;
 use core::ops::Range;
@@ -25,6 +25,8 @@ pub(crate) fn reserved_bytes() -> u64 {
 enum Origin {
     /// A mapping from `start`, `bytes` long.
     Mapping { start: NonNull<u8>, bytes: usize },
+    /// The same, with a file that processes share in it, from the base on.
+    File { start: NonNull<u8>, bytes: usize },
     /// A block of the global allocator.
     Heap(HeapLayout),
 }
@@ -59,6 +61,35 @@ impl Region {
         }
         if layout.huge_pages {
             sys::advise_huge_pages(region.base, layout.reserved);
+        }
+        Ok(region)
+    }
+
+    /// Makes a region of this shape over `capacity` bytes of a file from `file_offset` on, with at least `needed`
+    /// of them open; under CHECKED, all.
+    pub(crate) fn over_file(
+        layout: Layout,
+        file: &SharedFile,
+        file_offset: u64,
+        capacity: usize,
+        needed: usize,
+        host: &HostCaps,
+    ) -> Result<Self, OsError> {
+        debug_assert!(needed <= capacity && capacity <= layout.reserved);
+        let mut region = Self::reserve(layout, host)?;
+        let mapped = match capacity {
+            0 => Ok(()),
+            // SAFETY: the range lies in the reservation made right above.
+            _ => unsafe { file.map_over(region.base, capacity, file_offset) },
+        };
+        mapped?;
+        if let Origin::Mapping { start, bytes } = region.origin {
+            region.origin = Origin::File { start, bytes };
+        }
+        let everything = region.layout.bounds == Bounds::Checked;
+        region.open_to(if everything { capacity } else { needed })?;
+        if layout.huge_pages {
+            sys::advise_huge_pages(region.base, capacity);
         }
         Ok(region)
     }
@@ -142,6 +173,11 @@ impl Region {
         Ok(())
     }
 
+    /// The same for regions that keep their bounds by faults; the others may have more open than is used.
+    pub(crate) fn close_from_guarded(&mut self, bytes: usize) -> Result<(), OsError> {
+        if self.layout.bounds == Bounds::Guarded { self.close_from(bytes) } else { Ok(()) }
+    }
+
     /// Extends the reservation in place so that it holds `bytes`, open; the base stays.
     ///
     /// Works for sparsely placed regions whose neighbourhood is still free. Fails with `None` for
@@ -163,9 +199,7 @@ impl Region {
     /// Gives the contents up: the region is zero again, as if new, with at least `needed` bytes
     /// open, and under GUARDED no more. On failure it must not be used again.
     pub(crate) fn renew(&mut self, needed: usize) -> Result<(), OsError> {
-        if self.layout.bounds == Bounds::Guarded {
-            self.close_from(needed)?;
-        }
+        self.close_from_guarded(needed)?;
         self.open_to(needed)
     }
 
@@ -176,22 +210,36 @@ impl Region {
         }
         // SAFETY: the open range is the region's own, and the caller's exclusive reference shows
         // that its owner is done with it.
-        unsafe { sys::zero(self.base, self.open) }
+        unsafe { self.zero_pages(self.base, self.open) }
+    }
+
+    /// # Safety
+    /// The range is open, and its contents are to be lost.
+    unsafe fn zero_pages(&self, start: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
+        // SAFETY: passed on; the origin says what kind of mapping it is.
+        unsafe {
+            match self.origin {
+                Origin::File { .. } => sys::zero_shared(start, bytes),
+                Origin::Mapping { .. } | Origin::Heap(_) => sys::zero(start, bytes),
+            }
+        }
     }
 
     /// Makes the whole pages between two open offsets read as zero and gives them back to the system.
     /// Says which part that was: nothing of it on the heap, or when the system refuses.
     pub(crate) fn give_back(&mut self, from: usize, to: usize) -> Range<usize> {
         debug_assert!(from <= to && to <= self.open);
-        let Origin::Mapping { .. } = self.origin else { return from..from };
+        if let Origin::Heap(_) = self.origin {
+            return from..from;
+        }
         let Some(start) = round_up(from, self.page_bytes) else { return from..from };
         let end = to & !self.page_bytes.wrapping_sub(1);
         let Some(bytes) = end.checked_sub(start).filter(|bytes| *bytes != 0) else {
             return from..from;
         };
-        // SAFETY: the pages are open, so they are the region's own; the caller's exclusive reference
-        // shows that nobody else uses them.
-        match unsafe { sys::zero(offset(self.base, start), bytes) } {
+        // SAFETY: the pages are open, so they are the region's own; whoever else uses them, of a shared memory,
+        // sees zeros from some moment on.
+        match unsafe { self.zero_pages(offset(self.base, start), bytes) } {
             Ok(()) => start..end,
             Err(_) => from..from,
         }
@@ -204,14 +252,14 @@ impl Region {
 
     /// Whether the region is a whole reservation that another memory can use after this one.
     pub(crate) fn is_reusable(&self) -> bool {
-        self.layout.place == Place::Reserved
+        self.layout.place == Place::Reserved && !matches!(self.origin, Origin::File { .. })
     }
 }
 
 impl Drop for Region {
     fn drop(&mut self) {
         match self.origin {
-            Origin::Mapping { start, bytes } => {
+            Origin::Mapping { start, bytes } | Origin::File { start, bytes } => {
                 let counted = self.layout.place == Place::Reserved;
                 // SAFETY: the mapping was made for this region, and its owner is gone.
                 if unsafe { sys::release(start, bytes) }.is_ok() {
@@ -219,8 +267,11 @@ impl Drop for Region {
                         RESERVED_BYTES.fetch_sub(bytes as u64, Ordering::Relaxed);
                     }
                 } else {
-                    // Its pages at least can go now; if they cannot, they go with the mapping.
-                    let _ = self.zero();
+                    // Its pages at least can go now, unless others have them too; if they cannot, they go with
+                    // the mapping.
+                    if let Origin::Mapping { .. } = self.origin {
+                        let _ = self.zero();
+                    }
                     leftover::keep(start, bytes, counted);
                 }
                 leftover::release_all();

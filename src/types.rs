@@ -84,6 +84,21 @@ pub enum TypeError {
     /// A shared memory without a maximum.
     #[error("a shared memory needs a maximum, so that its base never has to move")]
     SharedWithoutMaximum,
+    /// A memory that is not shared where only shared ones can be.
+    #[error("the type is not shared, and this makes shared memories")]
+    NotShared,
+    /// A memory cannot be imported where this type is declared.
+    #[error(
+        "the memory does not match the type as an import would: {what} is {found}, and {wanted} is wanted"
+    )]
+    Mismatch {
+        /// What differs.
+        what: &'static str,
+        /// What the memory has.
+        found: u64,
+        /// What the type wants.
+        wanted: u64,
+    },
 }
 
 /// A valid memory type.
@@ -170,11 +185,35 @@ impl MemoryType {
     /// Whether a memory of this type may be imported where `required` is declared: the same index
     /// type, page size and sharedness; at least its minimum; at most its maximum, if it has one.
     pub fn matches(&self, required: &Self) -> bool {
-        let kind = |ty: &Self| (ty.index, ty.page_size, ty.shared);
-        let fits = |limit| self.maximum.is_some_and(|maximum| maximum <= limit);
-        kind(self) == kind(required)
-            && self.minimum >= required.minimum
-            && required.maximum.is_none_or(fits)
+        self.check_match(required).is_ok()
+    }
+
+    /// The same, with the first thing that differs.
+    pub(crate) fn check_match(&self, required: &Self) -> Result<(), TypeError> {
+        let mismatch = |what, found, wanted| Err(TypeError::Mismatch { what, found, wanted });
+        if self.index != required.index {
+            let (found, wanted) = (self.index.bits(), required.index.bits());
+            return mismatch("the number of bits of an address", found.into(), wanted.into());
+        }
+        if self.page_size != required.page_size {
+            let (found, wanted) = (self.page_size.bytes(), required.page_size.bytes());
+            return mismatch("the size of a page in bytes", found, wanted);
+        }
+        if self.shared != required.shared {
+            let (found, wanted) = (self.shared.into(), required.shared.into());
+            return mismatch("whether it is shared (0 or 1)", found, wanted);
+        }
+        if self.minimum < required.minimum {
+            let (found, wanted) = (self.minimum.0, required.minimum.0);
+            return mismatch("the size in pages", found, wanted);
+        }
+        match (self.maximum, required.maximum) {
+            (None, Some(wanted)) => mismatch("the maximum in pages", u64::MAX, wanted.0),
+            (Some(found), Some(wanted)) if found > wanted => {
+                mismatch("the maximum in pages", found.0, wanted.0)
+            }
+            _ => Ok(()),
+        }
     }
 }
 

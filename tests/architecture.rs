@@ -19,10 +19,12 @@ const COMMON: [&str; 6] = ["units", "types", "error", "alloc", "attachment", "cr
 
 /// Each room and what it may use besides the common ones. `units`, `types` and `error` are below
 /// all others; `error` carries what `sys` found out, so it knows its plain data.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 15] = [
     ("ffi", &["store", "memory", "engine", "plan", "sys"]),
     ("store", &["memory", "engine", "sys"]),
-    ("memory", &["engine", "region", "plan", "sys"]),
+    ("memory", &["engine", "region", "plan", "wait", "racy", "sys"]),
+    ("wait", &["sys"]),
+    ("racy", &[]),
     ("engine", &["region", "plan", "sys"]),
     ("region", &["plan", "sys"]),
     ("plan", &["sys"]),

@@ -35,7 +35,9 @@ fn generate() -> String {
         .generate()
         .expect("cbindgen understands the source")
         .write(&mut header);
-    String::from_utf8(header).unwrap()
+    // cbindgen has one name for each of usize and isize: size_t comes with ptrdiff_t. Our only isize are
+    // descriptors, which are an intptr_t.
+    String::from_utf8(header).unwrap().replace("ptrdiff_t", "intptr_t")
 }
 
 #[test]

@@ -30,5 +30,7 @@ mod future;
 mod access;
 mod bulk;
 mod direct;
+mod shared;
+mod atomic;
 mod report;
 mod last_error;

@@ -128,6 +128,13 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         }
         Error::InvalidType(_) => WASM_MEMORY_INVALID_TYPE,
         Error::OutOfBounds { .. } | Error::SegmentOutOfBounds { .. } => WASM_MEMORY_OUT_OF_BOUNDS,
+        Error::Unaligned { .. } => WASM_MEMORY_UNALIGNED,
+        Error::NotShared => WASM_MEMORY_NOT_SHARED,
+        Error::Shared(_) => WASM_MEMORY_SHARED,
+        Error::Interrupted => WASM_MEMORY_INTERRUPTED,
+        Error::Closed => WASM_MEMORY_CLOSED,
+        Error::TooManyWaiters { .. } => WASM_MEMORY_TOO_MANY_WAITERS,
+        Error::Descriptor { .. } => WASM_MEMORY_IO,
         Error::MaximumExceeded { .. } => WASM_MEMORY_MAXIMUM_EXCEEDED,
         Error::LimitDenied { .. } | Error::LimiterDenied { .. } => WASM_MEMORY_LIMIT_DENIED,
         Error::ReservationExceeded { .. }

@@ -1,7 +1,9 @@
 //! Bounds-checked access from the host: all of an access happens, or nothing of it.
 
 use super::Memory;
+use super::bulk::copy_many;
 use crate::error::Error;
+use crate::racy::{self, Word};
 
 /// A number that a load or store instruction moves; little-endian in memory on every host. The
 /// integers, floats and vectors of WebAssembly are it, and nothing else can be.
@@ -9,50 +11,53 @@ pub trait Scalar: Copy + sealed::LittleEndian {}
 
 mod sealed {
     /// # Safety
-    /// `Bytes` is an array of as many `u8` as the number has bytes: what the bounds check counts
-    /// is what the access moves, and any bytes of a memory are a value of it.
+    /// `load_le` and `store_le` touch exactly `size_of::<Self>()` bytes, which others may use meanwhile.
+    #[allow(clippy::missing_safety_doc, reason = "see the trait: a place of live bytes")]
     pub unsafe trait LittleEndian: Copy {
-        type Bytes: Copy;
-        fn from_le(bytes: Self::Bytes) -> Self;
-        fn to_le(self) -> Self::Bytes;
+        unsafe fn load_le(from: *const u8) -> Self;
+        unsafe fn store_le(to: *mut u8, value: Self);
     }
 }
 use sealed::LittleEndian;
 
 macro_rules! scalars {
-    ($($number:ty),*) => {$(
+    ($($number:ty, $word:ty);*) => {$(
         impl Scalar for $number {}
-        // SAFETY: the array has the number's size.
+        // SAFETY: the word has the number's size.
         unsafe impl LittleEndian for $number {
-            type Bytes = [u8; size_of::<$number>()];
             #[inline]
-            fn from_le(bytes: Self::Bytes) -> Self {
-                Self::from_le_bytes(bytes)
+            unsafe fn load_le(from: *const u8) -> Self {
+                // SAFETY: passed on.
+                Self::from_ne_bytes(unsafe { <$word>::load(from) }.to_le().to_ne_bytes())
             }
+
             #[inline]
-            fn to_le(self) -> Self::Bytes {
-                self.to_le_bytes()
+            unsafe fn store_le(to: *mut u8, value: Self) {
+                // SAFETY: passed on.
+                unsafe { <$word>::store(to, <$word>::from_ne_bytes(value.to_ne_bytes()).to_le()) }
             }
         }
     )*};
 }
 
-scalars!(u8, u16, u32, u64, f32, f64);
+scalars!(u8, u8; u16, u16; u32, u32; u64, u64; f32, u32; f64, u64);
 
 /// The sixteen bytes of a v128, as they lie in memory.
 pub type V128 = [u8; 16];
 
 impl Scalar for V128 {}
-// SAFETY: it is the array itself.
+// SAFETY: sixteen bytes.
 unsafe impl LittleEndian for V128 {
-    type Bytes = Self;
     #[inline]
-    fn from_le(bytes: Self) -> Self {
-        bytes
+    unsafe fn load_le(from: *const u8) -> Self {
+        // SAFETY: passed on.
+        unsafe { u128::load(from) }.to_ne_bytes()
     }
+
     #[inline]
-    fn to_le(self) -> Self {
-        self
+    unsafe fn store_le(to: *mut u8, value: Self) {
+        // SAFETY: passed on.
+        unsafe { u128::store(to, u128::from_ne_bytes(value)) }
     }
 }
 
@@ -62,27 +67,16 @@ unsafe impl LittleEndian for V128 {
 /// with both read before one is written. The call of libc's `memmove` would cost more than the work.
 ///
 /// # Safety
-/// `from` is valid for reads and `to` for writes of `length` bytes.
+/// `from` is valid for reads and `to` for writes of `length` bytes; others use them only if `is_racy`, or
+/// if they are few.
 #[inline]
-unsafe fn copy(from: *const u8, to: *mut u8, length: usize) {
-    /// Copies between one and two `T` of bytes.
-    #[inline]
-    unsafe fn ends<T: Copy>(from: *const u8, to: *mut u8, length: usize) {
-        let last = length.wrapping_sub(size_of::<T>());
-        // SAFETY: the length is at least that of a T, so both moves lie in both ranges.
-        unsafe {
-            let head = from.cast::<T>().read_unaligned();
-            let tail = from.add(last).cast::<T>().read_unaligned();
-            to.cast::<T>().write_unaligned(head);
-            to.add(last).cast::<T>().write_unaligned(tail);
-        }
-    }
-    // SAFETY: the caller's ranges, and the lengths that `ends` asks for.
+unsafe fn copy(from: *const u8, to: *mut u8, length: usize, is_racy: bool) {
+    // SAFETY: the caller's ranges.
     unsafe {
-        match length {
-            8..=16 => ends::<u64>(from, to, length),
-            4..=7 => ends::<u32>(from, to, length),
-            _ => from.copy_to(to, length),
+        if (4..=16).contains(&length) {
+            racy::copy(from, to, length);
+        } else {
+            copy_many(from, to, length, is_racy);
         }
     }
 }
@@ -92,15 +86,26 @@ impl Memory {
     /// them lie in the memory.
     #[inline]
     pub(super) fn range(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
-        let memory_bytes = self.byte_length() as u64;
-        // memory_bytes - offset cannot wrap, because the first comparison is true by then; and
-        // offset fits usize, because it is at most the length of a memory that exists.
-        if offset <= memory_bytes && length <= memory_bytes.wrapping_sub(offset) {
-            #[allow(clippy::cast_possible_truncation, reason = "offset <= a usize, see above")]
+        let memory_bytes = self.view().byte_length();
+        if lies_in(offset, length, memory_bytes) {
+            #[allow(clippy::cast_possible_truncation, reason = "offset <= a usize, see lies_in")]
             Ok(self.base().wrapping_add(offset as usize))
         } else {
-            Err(Error::OutOfBounds { offset, length, memory_bytes })
+            self.range_after_all(offset, length)
         }
+    }
+
+    /// The same where the length that was known here does not suffice: another process may have made the
+    /// memory grow.
+    #[cold]
+    #[inline(never)]
+    fn range_after_all(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
+        let memory_bytes = self.byte_length();
+        if lies_in(offset, length, memory_bytes) {
+            #[allow(clippy::cast_possible_truncation, reason = "offset <= a usize, see lies_in")]
+            return Ok(self.base().wrapping_add(offset as usize));
+        }
+        Err(Error::OutOfBounds { offset, length, memory_bytes: memory_bytes as u64 })
     }
 
     /// Where the bytes start that are to be read.
@@ -126,7 +131,7 @@ impl Memory {
         let from = self.readable(offset, length as u64)?;
         // SAFETY: `range` found all bytes in the memory, so they are open; the caller vouches for
         // `to`. It may point into a memory, so the ranges may overlap.
-        unsafe { copy(from, to, length) };
+        unsafe { copy(from, to, length, self.is_shared()) };
         Ok(())
     }
 
@@ -143,7 +148,7 @@ impl Memory {
     ) -> Result<(), Error> {
         let to = self.writable(offset, length as u64)?;
         // SAFETY: as in read_to.
-        unsafe { copy(from, to, length) };
+        unsafe { copy(from, to, length, self.is_shared()) };
         Ok(())
     }
 
@@ -163,9 +168,8 @@ impl Memory {
     #[inline]
     pub fn load<T: Scalar>(&self, offset: u64) -> Result<T, Error> {
         let from = self.readable(offset, size_of::<T>() as u64)?;
-        // SAFETY: `range` found the bytes in the memory; LittleEndian has
-        // T::Bytes be as many, of any value.
-        Ok(T::from_le(unsafe { from.cast::<T::Bytes>().read_unaligned() }))
+        // SAFETY: `range` found the bytes in the memory.
+        Ok(unsafe { T::load_le(from) })
     }
 
     /// A store instruction: `value` to `offset`, which needs no alignment.
@@ -173,7 +177,15 @@ impl Memory {
     pub fn store<T: Scalar>(&self, offset: u64, value: T) -> Result<(), Error> {
         let to = self.writable(offset, size_of::<T>() as u64)?;
         // SAFETY: `range` found the bytes in the memory.
-        unsafe { to.cast::<T::Bytes>().write_unaligned(value.to_le()) };
+        unsafe { T::store_le(to, value) };
         Ok(())
     }
+}
+
+/// Whether `length` bytes at `offset` lie in a memory of `memory_bytes`. No sum that could wrap: the first
+/// comparison is true when the difference is formed. An offset that passes fits a usize.
+#[inline]
+const fn lies_in(offset: u64, length: u64, memory_bytes: usize) -> bool {
+    let memory_bytes = memory_bytes as u64;
+    offset <= memory_bytes && length <= memory_bytes.wrapping_sub(offset)
 }

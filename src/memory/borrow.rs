@@ -59,9 +59,21 @@ impl Drop for Writing<'_> {
 }
 
 impl Memory {
+    /// The bytes of a shared memory cannot be lent: other threads use them without asking.
+    fn refuse_shared(&self) -> Result<(), Error> {
+        if self.is_shared() {
+            return Err(Error::Shared(
+                "its bytes cannot be lent to one callback, because other threads may change them: use read, write \
+                 and atomic operations",
+            ));
+        }
+        Ok(())
+    }
+
     /// Lends the bytes for reading, as start and length. Until `body` returns, everything that
     /// writes or grows fails with [`Error::Borrowed`].
     pub fn with_data<T>(&self, body: impl FnOnce(*const u8, usize) -> T) -> Result<T, Error> {
+        self.refuse_shared()?;
         let _reading = self.borrow.read()?;
         Ok(body(self.base(), self.byte_length()))
     }
@@ -69,6 +81,7 @@ impl Memory {
     /// Lends the bytes for writing, as start and length. Until `body` returns, everything that
     /// reads, writes or grows fails with [`Error::Borrowed`].
     pub fn with_data_mut<T>(&self, body: impl FnOnce(*mut u8, usize) -> T) -> Result<T, Error> {
+        self.refuse_shared()?;
         let _writing = self.borrow.write()?;
         Ok(body(self.base(), self.byte_length()))
     }

@@ -3,7 +3,28 @@
 use super::Memory;
 use super::host::Backing;
 use crate::error::Error;
+use crate::racy;
 use core::ptr;
+
+/// Copies between ranges that may overlap: as fast as libc where nobody else uses them.
+///
+/// # Safety
+/// `from` is valid for reads and `to` for writes of `length` bytes; others use them only if `is_racy`.
+#[inline]
+pub(super) unsafe fn copy_many(from: *const u8, to: *mut u8, length: usize, is_racy: bool) {
+    // SAFETY: the caller's ranges.
+    unsafe { if is_racy { racy::copy(from, to, length) } else { from.copy_to(to, length) } }
+}
+
+/// Sets a range.
+///
+/// # Safety
+/// `to` is valid for writes of `length` bytes; others use them only if `is_racy`.
+#[inline]
+unsafe fn fill_many(to: *mut u8, value: u8, length: usize, is_racy: bool) {
+    // SAFETY: the caller's range.
+    unsafe { if is_racy { racy::fill(to, value, length) } else { to.write_bytes(value, length) } }
+}
 
 /// A length that a bounds check has found in a memory, and that therefore fits the host.
 #[allow(clippy::cast_possible_truncation, reason = "the length of a memory is a usize")]
@@ -18,7 +39,7 @@ impl Memory {
     pub fn fill(&self, offset: u64, value: u8, length: u64) -> Result<(), Error> {
         let start = self.writable(offset, length)?;
         // SAFETY: `writable` found all bytes in the memory.
-        unsafe { start.write_bytes(value, in_host(length)) };
+        unsafe { fill_many(start, value, in_host(length), self.is_shared()) };
         Ok(())
     }
 
@@ -40,14 +61,18 @@ impl Memory {
                 Some(region) => region.give_back(from, to),
                 None => from..from,
             },
+            Backing::Shared(shared) => match shared.region().as_mut() {
+                Some(region) => region.give_back(from, to),
+                None => from..from,
+            },
             Backing::Host(_) => from..from,
         };
         let before = given_back.start.wrapping_sub(from);
         let after = to.wrapping_sub(given_back.end);
         // SAFETY: `writable` found all of from..to in the memory, and what was given back lies between.
         unsafe {
-            start.write_bytes(0, before);
-            self.base().add(given_back.end).write_bytes(0, after);
+            fill_many(start, 0, before, self.is_shared());
+            fill_many(self.base().add(given_back.end), 0, after, self.is_shared());
         }
         Ok(())
     }
@@ -58,7 +83,7 @@ impl Memory {
         let to = self.writable(destination, length)?;
         let from = self.range(source, length)?;
         // SAFETY: both ranges were found in the memory.
-        unsafe { to.copy_from(from, in_host(length)) };
+        unsafe { copy_many(from, to, in_host(length), self.is_shared()) };
         Ok(())
     }
 
@@ -75,8 +100,8 @@ impl Memory {
         if length > destination.abs_diff(source) {
             return Err(Error::Overlap { destination, source_offset: source, length });
         }
-        // SAFETY: both ranges were found in the memory, and do not overlap.
-        unsafe { to.copy_from_nonoverlapping(from, in_host(length)) };
+        // SAFETY: both ranges were found in the memory.
+        unsafe { copy_many(from, to, in_host(length), self.is_shared()) };
         Ok(())
     }
 
@@ -98,7 +123,8 @@ impl Memory {
         let to = self.range(destination, length)?;
         // SAFETY: each range was found in its memory. A host may have made both memories of the same
         // bytes, so they may overlap.
-        unsafe { to.copy_from(from, in_host(length)) };
+        let is_racy = self.is_shared() || source_memory.is_shared();
+        unsafe { copy_many(from, to, in_host(length), is_racy) };
         Ok(())
     }
 }

@@ -43,15 +43,22 @@ impl Memory {
     /// does not suffice. No limits of a store are asked: see [`crate::StoreMemory::grow`].
     #[inline]
     pub fn grow(&self, delta: Pages) -> Result<Pages, Error> {
-        let grown = match self.plan_growth(delta) {
-            Ok(None) => return Ok(self.pages()),
-            Ok(Some(growth)) => self.perform_growth(growth),
-            Err(error) => Err(error),
-        };
-        if grown.is_err() {
-            self.count_failed_growth();
+        loop {
+            let grown = match self.plan_growth(delta) {
+                Ok(None) => return Ok(self.pages()),
+                Ok(Some(growth)) => self.perform_growth(growth),
+                Err(error) => Err(error),
+            };
+            match grown {
+                Ok(Some(previous)) => return Ok(previous),
+                // Another thread was first.
+                Ok(None) => {}
+                Err(error) => {
+                    self.count_failed_growth();
+                    return Err(error);
+                }
+            }
         }
-        grown
     }
 
     /// What growing by `delta` pages would be; `None` for 0 pages.
@@ -69,13 +76,21 @@ impl Memory {
         }
     }
 
-    /// Does what was planned, if the memory still has the size that it starts from. Returns that size.
+    /// Does what was planned and returns the size that it started from; `None` if the memory no longer has
+    /// that size, which happens to shared ones.
     #[inline]
-    pub(crate) fn perform_growth(&self, growth: Growth) -> Result<Pages, Error> {
+    pub(crate) fn perform_growth(&self, growth: Growth) -> Result<Option<Pages>, Error> {
+        if let Backing::Shared(shared) = &self.backing {
+            let grown = self.grow_shared(shared, growth);
+            if let Ok(Some(_)) = grown {
+                Counters::add_one_shared(&self.counters.grow_count);
+            }
+            return grown;
+        }
         debug_assert!(self.pages() == growth.current);
         let length = self.make_room(growth.wanted)?;
         self.set_length(length);
-        Ok(growth.current)
+        Ok(Some(growth.current))
     }
 
     fn set_length(&self, length: usize) {
@@ -86,7 +101,12 @@ impl Memory {
 
     /// For the stats: a growth has failed.
     pub(crate) fn count_failed_growth(&self) {
-        Counters::add_one(&self.counters.grow_failures);
+        let counter = &self.counters.grow_failures;
+        if self.is_shared() {
+            Counters::add_one_shared(counter)
+        } else {
+            Counters::add_one(counter)
+        }
     }
 
     /// Opens the bytes that `wanted` pages take, and says how many they are.
@@ -100,6 +120,9 @@ impl Memory {
             Backing::Host(made) => {
                 self.grow_host(made, length)?;
                 return Ok(length);
+            }
+            Backing::Shared(_) => {
+                return Err(Error::Internal("a shared memory grows in another way"));
             }
         };
         let Some(region) = slot else {
@@ -128,9 +151,11 @@ impl Memory {
         made.check(to, length)
     }
 
+    /// Opens `length` bytes of a region, which may mean to extend it or, unless the memory is shared, to move to
+    /// another.
     #[cold]
     #[inline(never)]
-    fn open_more(&self, region: &mut Region, length: usize) -> Result<(), Error> {
+    pub(super) fn open_more(&self, region: &mut Region, length: usize) -> Result<(), Error> {
         let engine = &self.engine;
         let reserved = region.layout().reserved;
         if length <= reserved {
@@ -143,7 +168,7 @@ impl Memory {
             Ok(()) => return Ok(()),
             Err(refused) => refused,
         };
-        if !engine.policy().may_move {
+        if self.is_shared() || !engine.policy().may_move {
             let (wanted, reserved) = (length as u64, reserved as u64);
             return Err(match refused {
                 Some(os) => {

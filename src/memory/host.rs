@@ -1,6 +1,7 @@
 //! What a memory lies in: a region of ours, or bytes that the host provides, watched for breaches of
 //! its contract.
 
+use super::shared::Shared;
 use crate::creator::{Breach, LinearMemory, MemoryCreator};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -15,6 +16,8 @@ use core::ops::Range;
 pub(super) enum Backing {
     /// A region. Growth, discard and deletion change it; everything else goes by the view.
     Ours(UnsafeCell<Option<Region>>),
+    /// A region that several threads use.
+    Shared(Box<Shared>),
     /// Bytes of the host's.
     Host(HostMade),
 }

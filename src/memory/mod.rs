@@ -4,21 +4,28 @@
 //! bytes, always a whole number of pages; the region behind it has at least so many bytes open.
 //!
 //! The bytes belong to the guest: they are read and written through raw pointers and never
-//! through Rust references, because generated code has pointers to them too.
+//! through Rust references, because generated code has pointers to them too. Those of a shared memory
+//! may change at any moment; how they are touched is the business of `racy`.
 
 mod access;
+mod atomic;
 mod borrow;
 mod bulk;
+mod exported;
 mod grow;
 mod hexdump;
 mod host;
 mod segment;
+mod shared;
 
 pub use access::{Scalar, V128};
+pub use atomic::{AtomicInteger, RmwOp, WaitResult, atomic_fence};
 pub(crate) use grow::Growth;
 pub use hexdump::Hexdump;
 pub use segment::DataSegment;
+pub use shared::SharedMemory;
 
+use crate::alloc::try_box;
 use crate::attachment::Attachment;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -33,6 +40,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use host::{Backing, HostMade};
+use shared::Shared;
 
 /// Base and length of a memory, laid out for generated code: base at offset 0, length at
 /// `size_of::<usize>()`. The address of a memory's view is that of the memory itself.
@@ -44,23 +52,26 @@ pub struct View {
 }
 
 impl View {
-    /// The length in bytes.
+    /// The length in bytes. Who sees it sees the pages behind it open; and of a shared memory, all threads
+    /// see its growth in one order.
     #[inline]
     pub(crate) fn byte_length(&self) -> usize {
-        self.byte_length.load(Ordering::Acquire)
+        self.byte_length.load(Ordering::SeqCst)
     }
 }
 
 /// A linear memory.
 ///
 /// Its methods take `&self`, like those of a cell: a guest may change it at any time. It is not
-/// `Sync`: one thread at a time may use it.
+/// `Sync`: one thread at a time may use it, unless its type is shared; see [`SharedMemory`].
 #[derive(Debug)]
 #[repr(C)]
 pub struct Memory {
     // First, so that `data` and the checks of each access touch one cache line.
     view: View,
     borrow: Borrow,
+    /// Whether other processes have the memory too, and may have made it grow.
+    is_exported: bool,
     ty: MemoryType,
     /// The type's, worked out once.
     growth_limit: Pages,
@@ -81,10 +92,16 @@ struct Counters {
 }
 
 impl Counters {
-    /// One more. Load and store, not a read-modify-write: growth has exclusive access.
+    /// One more. Load and store, not a read-modify-write: growth of a memory that is not shared has
+    /// exclusive access.
     fn add_one(counter: &AtomicU64) {
         let next = counter.load(Ordering::Relaxed).wrapping_add(1);
         counter.store(next, Ordering::Relaxed);
+    }
+
+    /// One more, of a shared memory.
+    fn add_one_shared(counter: &AtomicU64) {
+        counter.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -120,8 +137,11 @@ pub struct Stats {
 impl Memory {
     /// Makes a memory of zeros with the minimum of its type, under the engine's policy.
     pub fn new(engine: &Engine, ty: MemoryType) -> Result<Self, Error> {
-        Self::check_kind(&ty)?;
+        Self::check_kind(engine, &ty)?;
         let length = host_length(engine, &ty, ty.minimum())?;
+        if ty.is_shared() {
+            return Self::over_shared(engine, ty, length, Shared::new(engine, &ty, length)?);
+        }
         let (base, backing) = match engine.creator() {
             None => {
                 let region = engine.acquire(&ty, length, None)?;
@@ -132,9 +152,35 @@ impl Memory {
                 (base, Backing::Host(made))
             }
         };
-        Ok(Self {
+        Ok(Self::over(engine, ty, length, base, backing))
+    }
+
+    /// A shared memory of `length` bytes.
+    fn over_shared(
+        engine: &Engine,
+        ty: MemoryType,
+        length: usize,
+        shared: Shared,
+    ) -> Result<Self, Error> {
+        let base = shared.region().as_ref().map(Region::base);
+        let base = base.ok_or(Error::Internal("a new memory has no region"))?.as_ptr();
+        let backing = Backing::Shared(try_box(shared)?);
+        Ok(Self::over(engine, ty, length, base, backing))
+    }
+
+    fn over(
+        engine: &Engine,
+        ty: MemoryType,
+        length: usize,
+        base: *mut u8,
+        backing: Backing,
+    ) -> Self {
+        let is_exported =
+            matches!(&backing, Backing::Shared(shared) if shared.exported().is_some());
+        Self {
             view: View { base: AtomicPtr::new(base), byte_length: AtomicUsize::new(length) },
             borrow: Borrow::default(),
+            is_exported,
             growth_limit: ty.growth_limit(),
             ty,
             counters: Counters::default(),
@@ -142,17 +188,33 @@ impl Memory {
             backing,
             engine: engine.clone(),
             one_thread: PhantomData,
-        })
+        }
     }
 
-    /// Whether there can be memories of such a type at all.
-    pub(crate) fn check_kind(ty: &MemoryType) -> Result<(), Error> {
-        if ty.is_shared() {
+    /// Whether an engine can make memories of such a type at all.
+    pub(crate) fn check_kind(engine: &Engine, ty: &MemoryType) -> Result<(), Error> {
+        if ty.is_shared() && engine.creator().is_some() {
             return Err(Error::Unsupported(
-                "this version makes no shared memories; make the type unshared",
+                "the host makes the memories of this engine (wasm_config_memory_allocator_set), and a host's memory \
+                 cannot be shared; make shared memories with another engine",
             ));
         }
         Ok(())
+    }
+
+    /// What makes the memory a shared one.
+    #[inline]
+    fn shared(&self) -> Option<&Shared> {
+        match &self.backing {
+            Backing::Shared(shared) => Some(shared),
+            Backing::Ours(_) | Backing::Host(_) => None,
+        }
+    }
+
+    /// Whether several threads may use the memory at once.
+    #[inline]
+    pub fn is_shared(&self) -> bool {
+        self.ty.is_shared()
     }
 
     /// What the host attached.
@@ -174,7 +236,7 @@ impl Memory {
     /// The length in bytes.
     #[inline]
     pub fn byte_length(&self) -> usize {
-        self.view.byte_length()
+        if self.is_exported { self.followed_length() } else { self.view.byte_length() }
     }
 
     /// `memory.size`: the length in pages.
@@ -196,25 +258,26 @@ impl Memory {
     /// What the memory can use without moving, what faults behind that, and what is open now, in
     /// bytes; and how its bounds are kept.
     fn shape(&self) -> Shape {
-        let region = match &self.backing {
-            // SAFETY: the memory is used by one thread at a time (it is not Sync, and the C ABI asks it
-            // of its callers for everything that is not const); what changes the region lets no
-            // reference of this kind live across its changes.
-            Backing::Ours(region) => unsafe { &*region.get() },
-            Backing::Host(made) => {
-                // Where nothing was asked to be reserved, any growth may move the bytes.
-                let reserved = made.reserved.max(self.byte_length());
-                let (guard, bounds) = (made.guard, made.bounds);
-                return Shape { reserved, guard, open: made.byte_size(), bounds };
-            }
-        };
-        match region {
+        let of_region = |region: Option<&Region>| match region {
             Some(region) => {
                 let layout = region.layout();
                 let (reserved, guard, bounds) = (layout.reserved, layout.after, layout.bounds);
                 Shape { reserved, guard, open: region.open_bytes(), bounds }
             }
             None => Shape { reserved: 0, guard: 0, open: 0, bounds: Bounds::Checked },
+        };
+        match &self.backing {
+            // SAFETY: the memory is used by one thread at a time (it is not Sync, and the C ABI asks it
+            // of its callers for everything that is not const); what changes the region lets no
+            // reference of this kind live across its changes.
+            Backing::Ours(region) => of_region(unsafe { &*region.get() }.as_ref()),
+            Backing::Shared(shared) => of_region(shared.region().as_ref()),
+            Backing::Host(made) => {
+                // Where nothing was asked to be reserved, any growth may move the bytes.
+                let reserved = made.reserved.max(self.byte_length());
+                let (guard, bounds) = (made.guard, made.bounds);
+                Shape { reserved, guard, open: made.byte_size(), bounds }
+            }
         }
     }
 
@@ -223,6 +286,7 @@ impl Memory {
         // Guarded memories of the host's stay where they are: they grow within their reservation.
         let can_move = match &self.backing {
             Backing::Ours(_) => true,
+            Backing::Shared(_) => false,
             Backing::Host(made) => made.bounds == Bounds::Checked,
         };
         can_move
@@ -233,20 +297,24 @@ impl Memory {
     /// The whole span of address space that the memory owns: guard before, reservation, guard
     /// after, as start and length.
     pub fn accessible(&self) -> (*mut u8, usize) {
-        let region = match &self.backing {
-            // SAFETY: as in `shape`.
-            Backing::Ours(region) => unsafe { &*region.get() },
-            Backing::Host(made) => return made.accessible(),
+        let base = self.base();
+        let of_region = |region: Option<&Region>| {
+            let Some(layout) = region.map(Region::layout) else { return (base, 0) };
+            let length = layout.before.wrapping_add(layout.reserved).wrapping_add(layout.after);
+            (base.wrapping_sub(layout.before), length)
         };
-        let Some(layout) = region.as_ref().map(Region::layout) else { return (self.base(), 0) };
-        let length = layout.before.wrapping_add(layout.reserved).wrapping_add(layout.after);
-        (self.base().wrapping_sub(layout.before), length)
+        match &self.backing {
+            // SAFETY: as in `shape`.
+            Backing::Ours(region) => of_region(unsafe { &*region.get() }.as_ref()),
+            Backing::Shared(shared) => of_region(shared.region().as_ref()),
+            Backing::Host(made) => made.accessible(),
+        }
     }
 
     /// What the memory is made of and what has happened to it.
     pub fn stats(&self) -> Stats {
-        let shape = self.shape();
         let byte_length = self.byte_length() as u64;
+        let shape = self.shape();
         Stats {
             byte_length,
             reserved_bytes: shape.reserved as u64,
@@ -256,7 +324,7 @@ impl Memory {
             peak_bytes: byte_length,
             grow_count: self.counters.grow_count.load(Ordering::Relaxed),
             grow_failures: self.counters.grow_failures.load(Ordering::Relaxed),
-            waiters: 0,
+            waiters: self.shared().map_or(0, |shared| shared.queue.waiters()),
             map_alignment_bytes: self.engine.host().page_bytes as u64,
             bounds: shape.bounds,
             may_move: self.may_move(),
@@ -287,9 +355,12 @@ impl Drop for Memory {
     fn drop(&mut self) {
         // Whose finalizer may still want to read the memory.
         drop(core::mem::take(&mut self.host_info));
-        if let Backing::Ours(region) = &mut self.backing
-            && let Some(region) = region.get_mut().take()
-        {
+        let region = match &mut self.backing {
+            Backing::Ours(region) => region.get_mut().take(),
+            Backing::Shared(shared) => shared.take_region(),
+            Backing::Host(_) => None,
+        };
+        if let Some(region) = region {
             self.engine.release(region);
         }
     }

@@ -1,6 +1,7 @@
 //! Passive data segments: `memory.init` and `data.drop`.
 
 use super::Memory;
+use super::bulk::copy_many;
 use crate::error::Error;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -55,7 +56,7 @@ impl Memory {
         // overlap, if the host's bytes of a memory are those of the segment.
         #[allow(clippy::cast_possible_truncation, reason = "both are at most a usize")]
         unsafe {
-            to.copy_from(from.add(offset as usize), length as usize);
+            copy_many(from.add(offset as usize), to, length as usize, self.is_shared());
         }
         Ok(())
     }

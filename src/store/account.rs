@@ -66,28 +66,45 @@ impl Account {
         self.memories != 0
     }
 
-    /// Whether the limits let a memory have `desired` bytes that counts for `counted` bytes now.
-    pub(super) fn check(&self, counted: u64, desired: u64, is_new: bool) -> Result<(), Error> {
+    /// Whether the limits let a memory grow from `current` to `desired` bytes: the one in `slot`, or a new
+    /// one. Says what it will be counted with then.
+    ///
+    /// Where a memory has grown through another store, or before anybody counted, what it has is counted too;
+    /// and threads that grow a shared memory at the same time are counted with all that they want.
+    pub(super) fn check(
+        &self,
+        slot: Option<usize>,
+        current: u64,
+        desired: u64,
+    ) -> Result<u64, Error> {
         let refuse = |limit, wanted, allowed| Err(Error::LimitDenied { limit, wanted, allowed });
-        let memories = self.memories.saturating_add(u64::from(is_new));
-        if is_new && memories > self.limits.max_memories {
-            return refuse(Limit::Memories, memories, self.limits.max_memories);
-        }
+        let counted = match slot.map(|slot| self.slots.get(slot)) {
+            Some(Some(Slot::Taken { charged, .. })) => *charged,
+            Some(_) => return Err(Error::Internal("a memory has no slot in its store")),
+            None => {
+                let memories = self.memories.saturating_add(1);
+                if memories > self.limits.max_memories {
+                    return refuse(Limit::Memories, memories, self.limits.max_memories);
+                }
+                0
+            }
+        };
         if desired > self.limits.max_memory_bytes {
             return refuse(Limit::MemoryBytes, desired, self.limits.max_memory_bytes);
         }
-        let total = self.total_bytes.saturating_sub(counted.into()).saturating_add(desired.into());
+        let charge = counted.max(current).saturating_add(desired.saturating_sub(current));
+        let total = self.total_bytes.saturating_sub(counted.into()).saturating_add(charge.into());
         let allowed = self.limits.max_total_bytes;
         if allowed != u64::MAX && total > allowed.into() {
             let total = u64::try_from(total).unwrap_or(u64::MAX);
             return refuse(Limit::TotalBytes, total, allowed);
         }
-        Ok(())
+        Ok(charge)
     }
 
     /// Gives a memory a slot, if the limits let it in. It must leave the slot before it goes.
     pub(super) fn enter(&mut self, view: NonNull<View>, bytes: u64) -> Result<usize, Error> {
-        self.check(0, bytes, true)?;
+        self.check(None, 0, bytes)?;
         let taken = Slot::Taken { view, charged: bytes };
         let slot = match self.free {
             Some(slot) => {
@@ -111,19 +128,31 @@ impl Account {
         Ok(slot)
     }
 
-    /// Counts a memory with so many bytes, if the limits let it. Returns what it counted before.
-    pub(super) fn charge(&mut self, slot: usize, bytes: u64) -> Result<u64, Error> {
-        let Some(Slot::Taken { charged, .. }) = self.slots.get(slot) else {
-            return Err(Error::Internal("a memory has no slot in its store"));
-        };
-        let before = *charged;
-        self.check(before, bytes, false)?;
-        self.set_charge(slot, bytes);
-        Ok(before)
+    /// Counts a memory that is about to grow from `current` to `desired` bytes, if the limits let it.
+    pub(super) fn charge(&mut self, slot: usize, current: u64, desired: u64) -> Result<(), Error> {
+        let charge = self.check(Some(slot), current, desired)?;
+        self.set_charge(slot, charge);
+        Ok(())
     }
 
-    /// Counts a memory with so many bytes.
-    pub(super) fn set_charge(&mut self, slot: usize, bytes: u64) {
+    /// Takes back what [`Account::charge`] counted for a growth that did not happen, but never below the
+    /// `length` that the memory has.
+    pub(super) fn uncharge(&mut self, slot: usize, bytes: u64, length: u64) {
+        if let Some(Slot::Taken { charged, .. }) = self.slots.get(slot) {
+            let charged = charged.saturating_sub(bytes).max(length);
+            self.set_charge(slot, charged);
+        }
+    }
+
+    /// Counts at least the `length` that a memory has.
+    pub(super) fn charge_late(&mut self, slot: usize, length: u64) {
+        if let Some(Slot::Taken { charged, .. }) = self.slots.get(slot) {
+            let charged = (*charged).max(length);
+            self.set_charge(slot, charged);
+        }
+    }
+
+    fn set_charge(&mut self, slot: usize, bytes: u64) {
         if let Some(Slot::Taken { charged, .. }) = self.slots.get_mut(slot) {
             let others = self.total_bytes.saturating_sub((*charged).into());
             self.total_bytes = others.saturating_add(bytes.into());
@@ -179,8 +208,8 @@ mod tests {
         let more = account.enter_unseen(u64::MAX).unwrap();
         account.leave(huge);
         account.leave(more);
-        assert_eq!(account.charge(live, u64::MAX), Ok(5));
-        account.set_charge(live, 5);
+        assert_eq!(account.charge(live, 5, u64::MAX), Ok(()));
+        account.uncharge(live, u64::MAX - 5, 5);
         assert_eq!(account.total_bytes, 5);
     }
 
@@ -192,8 +221,8 @@ mod tests {
         let second = account.enter_unseen(6).unwrap();
         assert!(account.enter_unseen(1).is_err());
         account.leave(first);
-        assert!(account.charge(second, 11).is_err());
-        assert_eq!(account.charge(second, 7), Ok(6));
+        assert!(account.charge(second, 6, 11).is_err());
+        assert_eq!(account.charge(second, 6, 7), Ok(()));
         assert_eq!(account.enter_unseen(3), Ok(first));
         account.leave(second);
         account.leave(first);

@@ -64,8 +64,8 @@ fn create(
     question: &Ref<Question>,
     asked: &mut Option<Deciding>,
 ) -> Step {
-    Memory::check_kind(&ty)?;
-    let is_later = store.ask(&Request::creation(&ty), question, asked)?;
+    Memory::check_kind(store.engine(), &ty)?;
+    let is_later = store.ask(None, &Request::creation(&ty), question, asked)?;
     if is_later { Ok(Work::Asked(Job::Creation(ty))) } else { made(store, ty) }
 }
 
@@ -79,7 +79,7 @@ fn grow(
         let Some(growth) = member.memory().plan_growth(delta)? else {
             return grown(member.memory().pages());
         };
-        if member.store().ask(&member.request(growth), question, asked)? {
+        if member.store().ask(Some(member.slot()), &member.request(growth), question, asked)? {
             return Ok(Work::Asked(Job::Growth(member.clone(), delta, growth)));
         }
         if let Some(previous) = member.perform(growth)? {

@@ -4,7 +4,7 @@ use super::limiter::{Deciding, Request};
 use super::{MemoryFuture, Store};
 use crate::alloc::Ref;
 use crate::error::Error;
-use crate::memory::{Growth, Memory};
+use crate::memory::{Growth, Memory, SharedMemory};
 use crate::units::Pages;
 use core::ops::Deref;
 use core::ptr::NonNull;
@@ -16,7 +16,6 @@ pub(crate) struct Member {
     // Before the store: what the host attached to the memory ends before what it gave to the store.
     memory: Ref<Memory>,
     store: Store,
-    /// The memory's in the account of the store.
     slot: usize,
 }
 
@@ -29,8 +28,7 @@ impl Drop for Member {
 
 impl Member {
     /// Lets a memory into a store, if the limits allow its size.
-    pub(super) fn admit(store: &Store, memory: Memory) -> Result<StoreMemory, Error> {
-        let memory = Ref::try_new(memory)?;
+    pub(super) fn admit(store: &Store, memory: Ref<Memory>) -> Result<StoreMemory, Error> {
         let (view, bytes) = (NonNull::from(memory.view()), memory.byte_length() as u64);
         // The memory stays where it is, behind its reference, and leaves the slot when it is dropped.
         let slot = store.account().enter(view, bytes)?;
@@ -44,6 +42,11 @@ impl Member {
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// See [`StoreMemory::share`].
+    pub(crate) fn share(&self) -> Result<SharedMemory, Error> {
+        SharedMemory::of(&self.memory)
     }
 
     /// Whether both are the same memory, through whichever stores.
@@ -80,16 +83,15 @@ impl Member {
         Some(previous)
     }
 
-    /// Counts the memory with so many bytes, if the limits let it, and says what it counted before.
-    fn charge(&self, bytes: u64) -> Result<u64, Error> {
-        self.store.account().charge(self.slot, bytes)
+    /// The memory's in the account of the store.
+    pub(super) fn slot(&self) -> usize {
+        self.slot
     }
 
-    /// Counts the memory with so many bytes.
     #[cold]
     #[inline(never)]
-    fn set_charge(&self, bytes: u64) {
-        self.store.account().set_charge(self.slot, bytes);
+    fn charge_late(&self) {
+        self.store.account().charge_late(self.slot, self.memory.byte_length() as u64);
     }
 
     /// For limits that were set while the memory grew without asking: their count may have been made just
@@ -99,7 +101,7 @@ impl Member {
         // After the length, at least in the program; `Store::settle` has the processor's part.
         compiler_fence(Ordering::SeqCst);
         if self.growth_calls_host() {
-            self.set_charge(self.memory.byte_length() as u64);
+            self.charge_late();
         }
     }
 
@@ -109,7 +111,7 @@ impl Member {
                 let Some(growth) = self.memory.plan_growth(delta)? else {
                     return Ok(self.memory.pages());
                 };
-                self.store.ask_now(&self.request(growth), asked)?;
+                self.store.ask_now(Some(self.slot), &self.request(growth), asked)?;
                 if let Some(previous) = self.perform(growth)? {
                     return Ok(previous);
                 }
@@ -126,12 +128,15 @@ impl Member {
         if self.memory.pages() != growth.current {
             return Ok(None);
         }
-        let before = self.charge(self.request(growth).desired_bytes)?;
+        let Request { current_bytes, desired_bytes, .. } = self.request(growth);
+        self.store.account().charge(self.slot, current_bytes, desired_bytes)?;
         let grown = self.memory.perform_growth(growth);
-        if grown.is_err() {
-            self.set_charge(before);
+        if !matches!(grown, Ok(Some(_))) {
+            let more = desired_bytes.saturating_sub(current_bytes);
+            let length = self.memory.byte_length() as u64;
+            self.store.account().uncharge(self.slot, more, length);
         }
-        grown.map(Some)
+        grown
     }
 
     /// Runs a growth, and counts and tells it if it fails.
@@ -168,6 +173,11 @@ impl StoreMemory {
     /// Grows as [`StoreMemory::grow`] does, when the limiter has answered.
     pub fn grow_async(&self, delta: Pages) -> Result<MemoryFuture, Error> {
         MemoryFuture::growth(&self.0, delta)
+    }
+
+    /// A reference to the memory for other stores and threads, if it is shared.
+    pub fn share(&self) -> Result<SharedMemory, Error> {
+        self.0.share()
     }
 }
 

@@ -22,7 +22,7 @@ use crate::alloc::Ref;
 use crate::attachment::Attachment;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::memory::Memory;
+use crate::memory::{Memory, SharedMemory};
 use crate::sys;
 use crate::types::MemoryType;
 use account::Account;
@@ -59,6 +59,10 @@ impl Store {
     /// The host's data.
     pub(crate) fn data(&self) -> &Attachment {
         &self.0.data
+    }
+
+    fn engine(&self) -> &Engine {
+        &self.0.engine
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
@@ -124,9 +128,23 @@ impl Store {
             return self.make(ty);
         }
         self.telling(|asked| {
-            Memory::check_kind(&ty)?;
-            self.ask_now(&Request::creation(&ty), asked)?;
+            Memory::check_kind(&self.0.engine, &ty)?;
+            self.ask_now(None, &Request::creation(&ty), asked)?;
             self.make(ty)
+        })
+    }
+
+    /// A reference in this store to a shared memory. Limits and limiter are asked as for a new memory of the size that
+    /// it has now; fails with [`Error::AsyncRequired`] where an asynchronous limiter would have to be asked.
+    /// Each reference counts as one memory until it and its clones are gone.
+    pub fn obtain(&self, shared: &SharedMemory) -> Result<StoreMemory, Error> {
+        let memory = shared.0.clone();
+        if !self.asks() {
+            return Member::admit(self, memory);
+        }
+        self.telling(|asked| {
+            self.ask_now(None, &Request::creation(&memory.current_type()), asked)?;
+            Member::admit(self, memory)
         })
     }
 
@@ -137,7 +155,7 @@ impl Store {
 
     /// Makes the memory, of which the limiter has been asked.
     fn make(&self, ty: MemoryType) -> Result<StoreMemory, Error> {
-        Member::admit(self, Memory::new(&self.0.engine, ty)?)
+        Member::admit(self, Ref::try_new(Memory::new(&self.0.engine, ty)?)?)
     }
 
     /// Runs what may fail, and tells the limiter if it does: the one that was asked, or else the one
@@ -157,16 +175,25 @@ impl Store {
         done
     }
 
-    /// Asks the limits, and says which limiter is to be asked next.
-    fn pass_limits(&self, request: &Request) -> Result<Option<Deciding>, Error> {
+    /// Asks the limits, about the memory in `slot` or a new one, and says which limiter is to be asked next.
+    fn pass_limits(
+        &self,
+        slot: Option<usize>,
+        request: &Request,
+    ) -> Result<Option<Deciding>, Error> {
         let account = self.account();
-        account.check(request.current_bytes, request.desired_bytes, request.is_creation())?;
+        account.check(slot, request.current_bytes, request.desired_bytes)?;
         Ok(account.limiter.clone())
     }
 
     /// Asks the limits, then the limiter, which has to answer at once.
-    fn ask_now(&self, request: &Request, asked: &mut Option<Deciding>) -> Result<(), Error> {
-        *asked = self.pass_limits(request)?;
+    fn ask_now(
+        &self,
+        slot: Option<usize>,
+        request: &Request,
+        asked: &mut Option<Deciding>,
+    ) -> Result<(), Error> {
+        *asked = self.pass_limits(slot, request)?;
         match asked {
             None => Ok(()),
             Some(Deciding::Now(limiter)) if limiter.memory_growing(request) => Ok(()),
@@ -178,11 +205,12 @@ impl Store {
     /// Asks the limits, then the limiter. False: they agree. True: `question` will have the answer.
     fn ask(
         &self,
+        slot: Option<usize>,
         request: &Request,
         question: &Ref<Question>,
         asked: &mut Option<Deciding>,
     ) -> Result<bool, Error> {
-        *asked = self.pass_limits(request)?;
+        *asked = self.pass_limits(slot, request)?;
         match asked {
             None => Ok(false),
             Some(Deciding::Now(limiter)) if limiter.memory_growing(request) => Ok(false),

@@ -18,6 +18,10 @@
 //! | `resident_bytes` | how much of a range is in memory now |
 //! | `address_space_left` | what a limit on the process's address space leaves, if there is one |
 //! | `diagnose` | which limit probably made the system refuse memory |
+//! | `sleep_while`, `wake` | let a thread sleep while a word has a value, and wake it |
+//! | `monotonic_nanoseconds` | the clock that deadlines are on |
+//! | `SharedFile`, `zero_shared` | memory that several processes map |
+//! | `RobustLock` | a lock in such memory that survives its holder's death |
 //! | `order_threads` | make every thread's earlier stores visible and its later loads fresh, where the system can |
 //! | `set_last_error` | what `errno` shows to the C caller |
 
@@ -29,6 +33,23 @@ mod system;
 #[path = "portable.rs"]
 mod system;
 
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(wasm_memory_portable)))]
+#[path = "futex.rs"]
+mod sleeping;
+
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(wasm_memory_portable))))]
+#[path = "parking.rs"]
+mod sleeping;
+
+#[cfg(all(target_os = "linux", not(wasm_memory_portable)))]
+mod processes;
+
+#[cfg(not(all(target_os = "linux", not(wasm_memory_portable))))]
+#[path = "one_process.rs"]
+mod processes;
+
+pub(crate) use processes::*;
+pub(crate) use sleeping::*;
 pub(crate) use system::*;
 
 use core::fmt;
@@ -45,6 +66,8 @@ pub struct HostCaps {
     pub can_guard: bool,
     /// Whether memory comes in mappings; without them all of it is on the heap.
     pub has_mappings: bool,
+    /// Whether memory can be shared with other processes through a descriptor.
+    pub has_shared_files: bool,
 }
 
 /// What the system answered: an `errno`, or what stands for it elsewhere.
@@ -52,6 +75,11 @@ pub struct HostCaps {
 pub struct OsError(pub i32);
 
 impl OsError {
+    /// The system was not asked.
+    pub(crate) const fn none() -> Self {
+        Self(0)
+    }
+
     /// There is no memory left: `ENOMEM`, the same number on all systems that have an `errno`.
     pub(crate) const fn no_memory() -> Self {
         Self(12)

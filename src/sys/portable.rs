@@ -15,6 +15,7 @@ pub(crate) fn host() -> HostCaps {
         address_space_bytes: if usize::BITS >= 64 { 1 << 47 } else { 1 << 31 },
         can_guard: false,
         has_mappings: false,
+        has_shared_files: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Linux, Android, macOS and the BSDs: `mmap` and its family.
 //!
-//! Every mapping is private and anonymous, with `MAP_NORESERVE`: a reservation of gigabytes must
+//! Every mapping of this file is private and anonymous, with `MAP_NORESERVE`: a reservation of gigabytes must
 //! not count against the commit limit before its pages are touched. Under strict overcommit the
 //! kernel ignores the flag for writable ranges; opening them then fails and the caller opens less.
 
@@ -20,7 +20,7 @@ const MAP_FIXED_NOREPLACE: libc::c_int = libc::MAP_FIXED_NOREPLACE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const MAP_FIXED_NOREPLACE: libc::c_int = 0;
 
-const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
+pub(super) const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
 
 /// Asks the host for its page size and the size of its address space.
 pub(crate) fn host() -> HostCaps {
@@ -36,10 +36,11 @@ pub(crate) fn host() -> HostCaps {
         address_space_bytes: if wide { 1 << 47 } else { 1 << 31 },
         can_guard: wide,
         has_mappings: true,
+        has_shared_files: cfg!(target_os = "linux"),
     }
 }
 
-fn last_error() -> OsError {
+pub(super) fn last_error() -> OsError {
     OsError(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
 }
 
@@ -291,7 +292,7 @@ pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usi
     Some(resident)
 }
 
-fn resource_limit(resource: ResourceKind) -> Option<u64> {
+pub(super) fn resource_limit(resource: ResourceKind) -> Option<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: getrlimit writes into the structure passed.
     let answer = unsafe { libc::getrlimit(resource, &raw mut limit) };
@@ -302,9 +303,9 @@ fn resource_limit(resource: ResourceKind) -> Option<u64> {
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-type ResourceKind = libc::__rlimit_resource_t;
+pub(super) type ResourceKind = libc::__rlimit_resource_t;
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-type ResourceKind = libc::c_int;
+pub(super) type ResourceKind = libc::c_int;
 
 /// What `RLIMIT_AS` leaves to this process; `None` when there is no limit, or no way to know.
 pub(crate) fn address_space_left() -> Option<u64> {

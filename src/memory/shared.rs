@@ -1,0 +1,253 @@
+//! Memories that several threads use at once.
+
+use super::exported::Exported;
+use super::grow::Growth;
+use super::{Memory, View, host_length};
+use crate::alloc::{Ref, try_box};
+use crate::engine::Engine;
+use crate::error::Error;
+use crate::plan::Bounds;
+use crate::region::Region;
+use crate::types::{MemoryType, TypeError};
+use crate::units::Pages;
+use crate::wait::LocalQueue;
+use core::ops::Deref;
+use core::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What a shared memory has besides its view.
+#[derive(Debug)]
+pub(super) struct Shared {
+    region: Mutex<Option<Region>>,
+    /// Up to this length, in bytes, growth is nothing but a new length. 0 for guarded memories, which have no
+    /// byte open that is not theirs.
+    free_up_to: AtomicUsize,
+    pub(super) queue: Queue,
+}
+
+/// Who waits on the memory.
+#[derive(Debug)]
+pub(super) enum Queue {
+    /// Threads of this process.
+    Local(Box<LocalQueue>),
+    /// Threads of all processes that have the memory.
+    Crossing(Exported),
+}
+
+impl Shared {
+    /// What a new memory of `length` bytes needs.
+    pub(super) fn new(engine: &Engine, ty: &MemoryType, length: usize) -> Result<Self, Error> {
+        if engine.policy().exportable {
+            let (exported, region) = Exported::new(engine, ty, length)?;
+            return Ok(Self::over(region, Queue::Crossing(exported)));
+        }
+        let region = engine.acquire(ty, length, None)?;
+        Ok(Self::over(region, Queue::Local(try_box(LocalQueue::new())?)))
+    }
+
+    pub(super) fn over(region: Region, queue: Queue) -> Self {
+        let free = Self::free_up_to(&region, &queue);
+        Self { region: Mutex::new(Some(region)), free_up_to: AtomicUsize::new(free), queue }
+    }
+
+    fn free_up_to(region: &Region, queue: &Queue) -> usize {
+        match (region.layout().bounds, queue) {
+            (Bounds::Checked, Queue::Local(_)) => region.open_bytes(),
+            _ => 0,
+        }
+    }
+
+    /// The region. Whoever has it is the only one that changes what is open.
+    pub(super) fn region(&self) -> MutexGuard<'_, Option<Region>> {
+        // Nothing panics while the lock is held; if it were otherwise, the region would be whole.
+        self.region.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the region of a memory that goes.
+    pub(super) fn take_region(&mut self) -> Option<Region> {
+        self.region.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What the memory shares with other processes, if it does.
+    pub(super) fn exported(&self) -> Option<&Exported> {
+        match &self.queue {
+            Queue::Local(_) => None,
+            Queue::Crossing(exported) => Some(exported),
+        }
+    }
+}
+
+impl View {
+    /// Publishes a new length, unless somebody else has. Sequentially consistent, as growth of shared
+    /// memories has to be.
+    fn advance(&self, from: usize, to: usize) -> bool {
+        let (success, failure) = (Ordering::SeqCst, Ordering::Relaxed);
+        self.byte_length.compare_exchange(from, to, success, failure).is_ok()
+    }
+}
+
+impl Memory {
+    /// Does a growth of a shared memory; `None` if another thread was first.
+    pub(super) fn grow_shared(
+        &self,
+        shared: &Shared,
+        growth: Growth,
+    ) -> Result<Option<Pages>, Error> {
+        let page_size = self.ty.page_size();
+        let length = host_length(&self.engine, &self.ty, growth.wanted)?;
+        let Some(current) = growth.current.host_bytes(page_size) else { return Ok(None) };
+        let grown = |done: bool| done.then_some(growth.current);
+        if length <= shared.free_up_to.load(Ordering::Acquire) {
+            return Ok(grown(self.view.advance(current, length)));
+        }
+        let mut region = shared.region();
+        let Some(region) = region.as_mut() else {
+            return Err(Error::Internal("a live memory has no region"));
+        };
+        if let Some(exported) = shared.exported() {
+            return Ok(grown(self.grow_exported(exported, region, current, length)?));
+        }
+        if self.view.byte_length() != current {
+            return Ok(None);
+        }
+        if length > region.open_bytes() {
+            self.open_more(region, length)?;
+        }
+        let free = Shared::free_up_to(region, &shared.queue);
+        shared.free_up_to.store(free, Ordering::Release);
+        // Under the lock: a guarded memory's length never falls behind what is open.
+        Ok(grown(self.view.advance(current, length)))
+    }
+
+    /// Grows a memory that other processes have too; false if another thread of any of them was first.
+    fn grow_exported(
+        &self,
+        exported: &Exported,
+        region: &mut Region,
+        current: usize,
+        length: usize,
+    ) -> Result<bool, Error> {
+        self.catch_up(exported, region);
+        if self.view.byte_length() != current {
+            return Ok(false);
+        }
+        exported.check_room(length)?;
+        self.open_more(region, length)?;
+        if !exported.advance(current, length) {
+            // What was opened for nothing faults again; what cannot be closed is zeros that nobody uses.
+            let _ = region.close_from_guarded(current);
+            return Ok(false);
+        }
+        self.view.advance(current, length);
+        Ok(true)
+    }
+
+    /// Follows the growth by other processes; what cannot be opened here is not there yet for us.
+    fn catch_up(&self, exported: &Exported, region: &mut Region) {
+        let (known, length) = (self.view.byte_length(), exported.length());
+        if length > known && exported.check_room(length).is_ok() && region.open_to(length).is_ok() {
+            self.view.advance(known, length);
+        }
+    }
+
+    /// The length, after growth by other processes has been followed.
+    #[cold]
+    pub(super) fn followed_length(&self) -> usize {
+        if let Some(shared) = self.shared()
+            && let Some(exported) = shared.exported()
+            && exported.length() != self.view.byte_length()
+            && let Some(region) = shared.region().as_mut()
+        {
+            self.catch_up(exported, region);
+        }
+        self.view.byte_length()
+    }
+}
+
+/// A shared memory, for any store and any thread. A cheap reference: clones are the same memory, which lives
+/// until the last of them, and of the references that stores have to it, is gone.
+///
+/// ```
+/// use std::thread;
+/// use wasm_memory::{Engine, IndexType, MemoryType, PageSize, Pages, Policy, SharedMemory, WaitResult};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let ty = MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(4), true)?;
+/// let memory = SharedMemory::new(&engine, ty)?;
+/// let waiting = thread::spawn({
+///     let memory = memory.clone();
+///     move || memory.atomic_wait32(64, 0, None)
+/// });
+/// memory.atomic_store(64, 1u32)?;
+/// memory.atomic_notify(64, 1)?;
+/// assert_ne!(waiting.join().unwrap()?, WaitResult::TimedOut);
+/// assert_eq!(memory.grow(Pages(1))?, Pages(1));
+/// # Ok::<(), wasm_memory::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct SharedMemory(pub(crate) Ref<Memory>);
+
+// SAFETY: what a `Memory` that is shared does with `&self` is done by atomic operations, by accesses that may race
+// (`racy`), and under locks; `of` and the constructors make sure that it is one.
+unsafe impl Send for SharedMemory {}
+// SAFETY: as above.
+unsafe impl Sync for SharedMemory {}
+
+impl SharedMemory {
+    /// Makes a shared memory of zeros with the minimum of its type, under the engine's policy. No limits of a
+    /// store are asked.
+    pub fn new(engine: &Engine, ty: MemoryType) -> Result<Self, Error> {
+        if !ty.is_shared() {
+            return Err(TypeError::NotShared.into());
+        }
+        Ok(Self(Ref::try_new(Memory::new(engine, ty)?)?))
+    }
+
+    /// A reference to `memory`, if it is shared.
+    pub(crate) fn of(memory: &Ref<Memory>) -> Result<Self, Error> {
+        match memory.shared() {
+            Some(_) => Ok(Self(memory.clone())),
+            None => Err(Error::NotShared),
+        }
+    }
+
+    /// Whether both are the same memory.
+    pub fn same(&self, other: &Self) -> bool {
+        self.0.same(&other.0)
+    }
+
+    /// A new descriptor that another process can import the memory from. It is the caller's.
+    pub fn export(&self) -> Result<isize, Error> {
+        match self.shared().and_then(Shared::exported) {
+            Some(exported) => exported.descriptor(),
+            None if !self.engine.host().has_shared_files => Err(Error::Unsupported(
+                "this system has no descriptors for memory that this version knows",
+            )),
+            None => Err(Error::Unsupported(
+                "this shared memory can be seen by this process alone: set memory_exportable \
+                 (wasm_config_memory_exportable_set) for the engine that makes it",
+            )),
+        }
+    }
+
+    /// The memory that a process exported, if it is one that `ty` accepts as an import. The descriptor
+    /// stays the caller's.
+    pub fn import(engine: &Engine, ty: &MemoryType, descriptor: isize) -> Result<Self, Error> {
+        if !ty.is_shared() {
+            return Err(TypeError::NotShared.into());
+        }
+        Memory::check_kind(engine, ty)?;
+        let (exported, own, region) = Exported::import(engine, ty, descriptor)?;
+        let length = region.length;
+        let shared = Shared::over(region.region, Queue::Crossing(exported));
+        Ok(Self(Ref::try_new(Memory::over_shared(engine, own, length, shared)?)?))
+    }
+}
+
+impl Deref for SharedMemory {
+    type Target = Memory;
+
+    fn deref(&self) -> &Memory {
+        &self.0
+    }
+}

@@ -1,0 +1,387 @@
+//! The queue of a memory that several processes have mapped.
+//!
+//! Everything lies in a block that all of them map, each somewhere else. A waiter takes one of a fixed number
+//! of places in it; as long as it waits, its thread holds the lock of that place. A process may be killed at any moment:
+//! the system then hands its locks over, which tells the others. The dead are never counted by a
+//! notify. Who dies in the middle of a change of the queue leaves its lock to the next one, who puts
+//! the queue together again from the places.
+
+use super::list::{ASLEEP, AWAKE, CLOSED, INTERRUPTED, Link, List, NONE, NOTIFIED, Origin, Waiter};
+use super::primitives::{Scope, sleep_while, wake};
+use super::{Outcome, final_outcome};
+use crate::sys::{Locked, OsError, RobustLock};
+use core::mem::offset_of;
+use core::ptr::{self, NonNull};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, fence};
+
+const BUCKETS: usize = 64;
+/// How many threads of all processes can wait at once.
+const PLACES: usize = 32_768;
+
+/// All zeros but for the lock, when nobody has waited yet.
+#[repr(C)]
+struct Control {
+    /// Guards everything but `announced` and `closed`, which are also read without.
+    lock: RobustLock,
+    closed: AtomicU32,
+    /// Threads that are in each list, or about to compare.
+    announced: [AtomicU32; BUCKETS],
+    lists: [List; BUCKETS],
+    /// The first place that was used and is free.
+    free: AtomicUsize,
+    /// How many places have ever been used: these have their locks.
+    used: AtomicUsize,
+    /// What the next waiter is numbered.
+    next_ticket: AtomicU64,
+    places: [Place; PLACES],
+}
+
+#[repr(C)]
+struct Place {
+    waiter: Waiter,
+    /// Held by the thread that waits here.
+    life: RobustLock,
+    /// The order of arrival.
+    ticket: AtomicU64,
+    is_used: AtomicU32,
+    next_free: AtomicUsize,
+}
+
+/// How many bytes the block takes; the first of them is at a multiple of 64.
+pub(crate) const CONTROL_BYTES: usize = size_of::<Control>();
+
+/// The waiters of one memory, in all processes.
+#[derive(Debug)]
+pub(crate) struct CrossingQueue {
+    control: NonNull<Control>,
+}
+
+// SAFETY: what lies in the block is atomic, or guarded by its lock.
+unsafe impl Send for CrossingQueue {}
+// SAFETY: as above.
+unsafe impl Sync for CrossingQueue {}
+
+/// The lock of a queue, held.
+struct Held<'a>(&'a Control);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        // SAFETY: this thread has it, since the guard was made.
+        unsafe { self.0.lock.unlock() };
+    }
+}
+
+impl CrossingQueue {
+    /// Makes a queue of a block of zeros that nobody else has mapped yet.
+    ///
+    /// # Safety
+    /// As [`CrossingQueue::at`], and the block is writable and zero.
+    pub(crate) unsafe fn initialise(block: NonNull<u8>) -> Result<Self, OsError> {
+        // SAFETY: passed on.
+        unsafe {
+            let queue = Self::at(block);
+            RobustLock::initialise(&raw mut (*queue.control.as_ptr()).lock)?;
+            Ok(queue)
+        }
+    }
+
+    /// The queue in a block that `initialise` was done on, here or in another process.
+    ///
+    /// # Safety
+    /// The block has [`CONTROL_BYTES`], at a multiple of 64, and stays mapped as long as the queue is used.
+    pub(crate) unsafe fn at(block: NonNull<u8>) -> Self {
+        Self { control: block.cast() }
+    }
+
+    fn control(&self) -> &Control {
+        // SAFETY: promised to `at`; everything in it is atomic, a lock, or such.
+        unsafe { self.control.as_ref() }
+    }
+
+    /// Takes the lock; `None` if it is none any more.
+    fn lock(&self) -> Option<Held<'_>> {
+        let control = self.control();
+        // SAFETY: initialised by whoever made the block.
+        let held = match unsafe { control.lock.lock() } {
+            Locked::No => return None,
+            locked => (Held(control), locked),
+        };
+        if held.1 == Locked::Inherited {
+            held.0.put_together();
+        }
+        Some(held.0)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.control().closed.load(Acquire) != 0
+    }
+
+    /// See [`super::LocalQueue::wait`]. `None`: another process has destroyed the block.
+    pub(crate) fn wait(
+        &self,
+        address: u64,
+        is_equal: impl Fn() -> bool,
+        deadline: Option<u64>,
+    ) -> Option<Outcome> {
+        let held = self.lock()?;
+        let (list, announced) = held.bucket(address)?;
+        if self.is_closed() {
+            return Some(Outcome::Closed);
+        }
+        announced.fetch_add(1, Relaxed);
+        // Between the announcement and the comparison, as in a local queue.
+        fence(SeqCst);
+        let place = if is_equal() { held.settle(address) } else { Err(Outcome::Mismatch) };
+        let place = match place {
+            Ok(place) => place,
+            Err(outcome) => {
+                announced.fetch_sub(1, Relaxed);
+                return Some(outcome);
+            }
+        };
+        let waiter = &place.waiter;
+        // SAFETY: under the lock; the place is this thread's until it leaves it.
+        unsafe { list.push(held.origin(), waiter) };
+        drop(held);
+
+        // Fails only if the wait is over.
+        let _ = waiter.state.compare_exchange(AWAKE, ASLEEP, AcqRel, Acquire);
+        loop {
+            let is_over = waiter.state.load(Acquire) == ASLEEP
+                && sleep_while(&waiter.state, ASLEEP, deadline, Scope::Machine);
+            let outcome = final_outcome(waiter.state.load(Acquire));
+            if outcome.is_none() && !is_over {
+                continue;
+            }
+            let held = self.lock()?;
+            // Again: it may have been set while the lock was waited for.
+            let outcome = final_outcome(waiter.state.load(Acquire));
+            if outcome.is_none() && waiter.is_queued.load(Relaxed) {
+                // SAFETY: under the lock, and it is in this list.
+                unsafe { list.remove(held.origin(), waiter) };
+                announced.fetch_sub(1, Relaxed);
+            }
+            held.leave(place);
+            return Some(outcome.unwrap_or(Outcome::TimedOut));
+        }
+    }
+
+    /// See [`super::LocalQueue::notify`].
+    pub(crate) fn notify(&self, address: u64, count: u32) -> Option<u32> {
+        let announced = self.control().announced.get(super::bucket_of(address, BUCKETS))?;
+        // Between the caller's store and the look for announcements, as in a local queue.
+        fence(SeqCst);
+        if announced.load(Relaxed) == 0 {
+            return Some(0);
+        }
+        let at_address = |waiter: &Waiter| waiter.address.load(Relaxed) == address;
+        let (list, announced) = self.control().bucket(address)?;
+        Some(self.lock()?.end(list, announced, NOTIFIED, count, at_address))
+    }
+
+    fn end_all(&self, state: u32) -> Option<u32> {
+        let held = self.lock()?;
+        let ended = held
+            .0
+            .lists
+            .iter()
+            .zip(&held.0.announced)
+            .map(|(list, announced)| held.end(list, announced, state, u32::MAX, |_| true));
+        Some(ended.fold(0, u32::saturating_add))
+    }
+
+    /// See [`super::LocalQueue::interrupt`].
+    pub(crate) fn interrupt(&self) -> Option<u32> {
+        self.end_all(INTERRUPTED)
+    }
+
+    /// See [`super::LocalQueue::close`].
+    pub(crate) fn close(&self) -> Option<()> {
+        // Before the lock: a waiter that enters a list after this has seen it.
+        self.control().closed.store(1, SeqCst);
+        self.end_all(CLOSED).map(drop)
+    }
+
+    /// How many threads wait now.
+    pub(crate) fn waiters(&self) -> Option<u64> {
+        let held = self.lock()?;
+        let mut waiters = 0u64;
+        for (list, announced) in held.0.lists.iter().zip(&held.0.announced) {
+            let count = |waiter: &Waiter| {
+                if !held.bury_if_dead(list, announced, waiter) {
+                    waiters = waiters.saturating_add(1);
+                }
+            };
+            // SAFETY: under the lock.
+            unsafe { list.for_each(held.origin(), count) };
+        }
+        Some(waiters)
+    }
+}
+
+impl Control {
+    fn bucket(&self, address: u64) -> Option<(&List, &AtomicU32)> {
+        let bucket = super::bucket_of(address, BUCKETS);
+        self.lists.get(bucket).zip(self.announced.get(bucket))
+    }
+}
+
+impl<'a> Held<'a> {
+    fn bucket(&self, address: u64) -> Option<(&'a List, &'a AtomicU32)> {
+        self.0.bucket(address)
+    }
+
+    fn origin(&self) -> Origin {
+        Origin::at(ptr::from_ref(self.0).cast())
+    }
+
+    fn link(&self, place: &Place) -> Link {
+        self.origin().link_to(&raw const place.waiter)
+    }
+
+    /// The place at a link.
+    fn place(&self, link: Link) -> Option<&'a Place> {
+        let distance = link.checked_sub(offset_of!(Control, places))?;
+        self.0.places.get(distance.checked_div(size_of::<Place>())?)
+    }
+
+    /// Gives this thread a place to wait in.
+    fn settle(&self, address: u64) -> Result<&'a Place, Outcome> {
+        if self.0.free.load(Relaxed) == NONE && self.0.used.load(Relaxed) >= PLACES {
+            // Threads that died after their wait was ended, before they left, have left their places.
+            self.put_together();
+        }
+        let place = match self.place(self.0.free.load(Relaxed)) {
+            Some(place) => {
+                self.0.free.store(place.next_free.load(Relaxed), Relaxed);
+                place
+            }
+            None => self.break_ground()?,
+        };
+        // SAFETY: the lock of a place that has been used is initialised. Nobody alive has it: the place was free.
+        if unsafe { place.life.try_lock() } == Locked::No {
+            return Err(Outcome::TooMany);
+        }
+        let ticket = self.0.next_ticket.fetch_add(1, Relaxed);
+        place.ticket.store(ticket, Relaxed);
+        place.waiter.address.store(address, Relaxed);
+        place.waiter.state.store(AWAKE, Relaxed);
+        // Last: from here on whoever puts the queue together counts it in.
+        place.is_used.store(1, SeqCst);
+        Ok(place)
+    }
+
+    /// The first place that has never been used.
+    fn break_ground(&self) -> Result<&'a Place, Outcome> {
+        let used = self.0.used.load(Relaxed);
+        let place = self.0.places.get(used).ok_or(Outcome::TooMany)?;
+        // SAFETY: under the lock of the queue, and nobody has used this place.
+        unsafe { RobustLock::initialise((&raw const place.life).cast_mut()) }
+            .map_err(|_| Outcome::TooMany)?;
+        self.0.used.store(used.saturating_add(1), Relaxed);
+        Ok(place)
+    }
+
+    /// Gives back the place that this thread has waited in.
+    fn leave(&self, place: &Place) {
+        place.is_used.store(0, SeqCst);
+        // SAFETY: this thread has had it since it settled.
+        unsafe { place.life.unlock() };
+        self.set_free(place);
+    }
+
+    fn set_free(&self, place: &Place) {
+        place.next_free.store(self.0.free.load(Relaxed), Relaxed);
+        self.0.free.store(self.link(place), Relaxed);
+    }
+
+    /// Whether nobody waits in a place that is used. Frees its lock then.
+    fn is_dead(place: &Place) -> bool {
+        // SAFETY: the lock of a used place is initialised.
+        match unsafe { place.life.try_lock() } {
+            Locked::No => false,
+            Locked::Clean | Locked::Inherited => {
+                // SAFETY: taken right above.
+                unsafe { place.life.unlock() };
+                true
+            }
+        }
+    }
+
+    /// Takes a waiter whose thread is dead out of its list.
+    fn bury_if_dead(&self, list: &List, announced: &AtomicU32, waiter: &Waiter) -> bool {
+        let place = self.place(self.origin().link_to(waiter));
+        let Some(place) = place.filter(|place| Self::is_dead(place)) else { return false };
+        // SAFETY: under the lock, and the caller found it in the list.
+        unsafe { list.remove(self.origin(), waiter) };
+        announced.fetch_sub(1, Relaxed);
+        place.is_used.store(0, SeqCst);
+        self.set_free(place);
+        true
+    }
+
+    /// Ends the waits of the first `count` living waiters of a list that are `wanted`.
+    fn end(
+        &self,
+        list: &List,
+        announced: &AtomicU32,
+        state: u32,
+        count: u32,
+        wanted: impl Fn(&Waiter) -> bool,
+    ) -> u32 {
+        let wanted =
+            |waiter: &Waiter| wanted(waiter) && !self.bury_if_dead(list, announced, waiter);
+        // SAFETY: under the lock. Places are not given back without it, so each stays until it is released.
+        unsafe {
+            let taken = list.take(self.origin(), count, wanted);
+            let count = taken.count;
+            announced.fetch_sub(count, Relaxed);
+            taken.release_all(self.origin(), |waiter| {
+                if waiter.state.swap(state, AcqRel) == ASLEEP {
+                    wake(&raw const waiter.state, Scope::Machine);
+                }
+            });
+            count
+        }
+    }
+
+    /// Makes the lists anew from the places, after somebody died while changing them.
+    fn put_together(&self) {
+        self.0.lists.iter().for_each(List::clear);
+        self.0.announced.iter().for_each(|announced| announced.store(0, SeqCst));
+        self.0.free.store(NONE, Relaxed);
+        let used = self.0.used.load(Relaxed).min(PLACES);
+        let places = || self.0.places.iter().take(used);
+        for place in places() {
+            if place.is_used.load(SeqCst) != 0 && Self::is_dead(place) {
+                place.is_used.store(0, SeqCst);
+            }
+            if place.is_used.load(SeqCst) == 0 {
+                self.set_free(place);
+                continue;
+            }
+            if final_outcome(place.waiter.state.load(Acquire)).is_some() {
+                // Who ended its wait may have died before waking it.
+                wake(&raw const place.waiter.state, Scope::Machine);
+            }
+        }
+        // In the order of arrival. Nobody dies here often enough for anything better than this search.
+        let is_waiting = |place: &&Place| {
+            place.is_used.load(SeqCst) != 0
+                && final_outcome(place.waiter.state.load(Acquire)).is_none()
+        };
+        let ticket = |place: &&Place| place.ticket.load(Relaxed);
+        let mut next = places().filter(is_waiting).min_by_key(ticket);
+        while let Some(place) = next {
+            if let Some((list, announced)) = self.bucket(place.waiter.address.load(Relaxed)) {
+                // SAFETY: under the lock; all lists were cleared, and each place is met once.
+                unsafe { list.push(self.origin(), &place.waiter) };
+                announced.fetch_add(1, SeqCst);
+            }
+            let last = place.ticket.load(Relaxed);
+            let later = |place: &&Place| place.ticket.load(Relaxed) > last;
+            next = places().filter(is_waiting).filter(later).min_by_key(ticket);
+        }
+    }
+}
