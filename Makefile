@@ -10,13 +10,14 @@ DEMO   := target/demo
 CARGO  ?= cargo
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 MEMCHECK ?= full
+STORM_SECONDS ?= 120
 
 # Found when a target wants it, so that `make help` installs nothing.
 CMAKE = $(eval CMAKE := $$(shell scripts/need cmake))$(or $(CMAKE),$(error cmake is missing, see above))
 CTEST = $(dir $(CMAKE))ctest
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test test-rust test-c test-memcheck header lint bench bench-smoke clean
+.PHONY: help build install demo test test-rust test-c test-memcheck test-tsan test-storm test-model header lint bench bench-smoke clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,8 +45,13 @@ test: lint test-rust test-c ## Run all tests: Rust, C through the installed libr
 test-rust: ## Run the Rust tests: the core, the model, the header's freshness
 	@echo "== Rust tests"
 	@$(CARGO) test --locked
+	@$(MAKE) --no-print-directory test-model
 	@echo "== Rust tests, heap backend"
 	@RUSTFLAGS="--cfg wasm_memory_portable" $(CARGO) test --locked --lib --test model --test hammer --test store --target-dir target/portable
+
+test-model: ## Have a model checker try the interleavings of the queue of waiters
+	@echo "== model of the queue of waiters"
+	@RUSTFLAGS="--cfg loom" $(CARGO) test --locked --quiet --lib --target-dir target/model -- wait::model
 
 test-c: ## Run the C tests through the installed library
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix
@@ -62,6 +68,19 @@ test-memcheck: ## Run C tests and examples under Valgrind (MEMCHECK=short: what 
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix
 	@echo "== C tests and examples under memcheck, $(MEMCHECK) form"
 	@JOBS=$(JOBS) scripts/memcheck "$(abspath target/prefix)" target/memcheck $(MEMCHECK)
+
+test-tsan: ## Run the C tests with threads under ThreadSanitizer (minutes, and 1 GB of packages the first time)
+	@for tool in clang-22 cargo-build-std; do scripts/need $$tool >/dev/null || exit 1; done
+	@echo "== C tests under ThreadSanitizer"
+	@scripts/test-tsan target/tsan
+
+test-storm: ## Wait, notify, interrupt and grow at random for minutes (STORM_SECONDS=120, STORM_SEED to repeat one)
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@mkdir -p target/storm
+	@$(CC) -std=c99 -O2 -g -I c-tests -I target/prefix/include c-tests/storm.c -o target/storm/storm \
+	    -L target/prefix/lib -lwasm_memory -Wl,-rpath,"$(abspath target/prefix)/lib" -pthread
+	@echo "== storm"
+	@target/storm/storm $(STORM_SECONDS) $(STORM_SEED)
 
 header: ## Generate include/wasm_memory.h from the Rust source
 	@UPDATE_HEADER=1 $(CARGO) test --locked --quiet --test header

@@ -20,15 +20,22 @@
  * or false for the standard forms. The delete functions do nothing with NULL. (NULL, 0) is an
  * empty buffer. Any other pointer must point to what its type says.
  *
- * Lifetimes. Handles are references: a memory lives until its last handle and pending future is
+ * Lifetimes. Handles are references: a memory lives until its last handle, token and pending future is
  * deleted, whatever has become of its store and engine, and no longer. A store's data, limits and
  * limiter live until the store and the last handle, future and ticket made in it are gone. Deleting
  * the last reference to an engine returns all its address space.
  *
  * Threads. Configs and futures: one thread at a time. Engines, stores, types, data segments and
- * tickets: any thread. A memory, through whichever handle: one thread at a time for functions that
- * take it non-const, any number for const ones (wasm_memory_data counts as const). Different handles
- * may be copied and deleted on any thread at any time.
+ * tickets, tokens: any thread. A memory, through whichever handle: one thread at a time for functions that
+ * take it non-const, any number for const ones (wasm_memory_data counts as const). A shared memory: any
+ * number of threads for every function, whatever is said there. Different handles may be copied and
+ * deleted on any thread at any time.
+ *
+ * Shared memories. A type that is shared makes one, in a store or by wasm_shared_memory_new. Tokens
+ * (wasm_shared_memory_t) take it to other stores, threads and processes. Its base never moves. Reads,
+ * writes, fills and copies may race with the guest and with each other: then some mixture of old and
+ * new bytes is read or left, nothing worse, and a fence or an atomic operation is what orders them.
+ * An aligned number of up to eight bytes does not tear.
  *
  * Callbacks run on the calling thread under no lock, several at once if several threads call, may
  * call back into the library, and must return: no exception, longjmp or thread exit through the
@@ -437,7 +444,7 @@ typedef struct wasm_memory_stats_t {
      */
     uint64_t grow_failures;
     /**
-     * How many threads wait on the memory.
+     * How many threads wait on the memory, of all processes that have it.
      */
     uint64_t waiters;
     /**
@@ -808,8 +815,9 @@ WASM_MEMORY_API void wasm_config_memory_may_move_set(struct wasm_config_t *confi
 WASM_MEMORY_API void wasm_config_memory_huge_pages_set(struct wasm_config_t *config, bool enable);
 
 /**
- * Sets whether shared memories can be exported as a descriptor. Default: false. It concerns shared
- * memories alone, which this version does not make yet.
+ * Sets whether the engine's shared memories can be given to other processes (`wasm_shared_memory_export`). Default:
+ * false. Those of an engine that sets it lie in a file without a name from the start, and waits on them never spin.
+ * On systems where this version cannot, no shared memory is made then. Other memories are not concerned.
  *
  * Parameters: `config`: NULL is ignored. `enable`: whether memories are to be exportable.
  * Returns: nothing.
@@ -817,7 +825,9 @@ WASM_MEMORY_API void wasm_config_memory_huge_pages_set(struct wasm_config_t *con
  * Threads: one at a time for one config.
  * Invalidates: nothing.
  */
-WASM_MEMORY_API void wasm_config_memory_exportable_set(struct wasm_config_t *config, bool enable);
+WASM_MEMORY_API
+void wasm_config_memory_exportable_set(struct wasm_config_t *config,
+                                       bool enable);
 
 #if !defined(WASM_H)
 /**
@@ -1267,14 +1277,16 @@ struct wasm_memory_t *wasm_memory_new(struct wasm_store_t *store,
 #endif
 
 /**
- * Makes a memory of zeros with the minimum size of its type, or says why not.
+ * Makes a memory of zeros with the minimum size of its type, or says why not. A shared type makes a shared memory;
+ * `wasm_memory_share` gives it to other stores and threads.
  *
  * Parameters: `store`, `type`: not consumed; the type may be deleted after the call. `out`: the
  * memory, NULL on failure.
  * Returns: `OK`, `NULL_ARGUMENT`, `LIMIT_DENIED` (a limit of the store, or its limiter),
  * `ASYNC_REQUIRED` (the store has an asynchronous limiter), `OUT_OF_MEMORY` (errno is the system's; the
  * sentence names the likely limit and the option that helps), `UNSUPPORTED` (GUARDED on a host that
- * cannot guard; a shared type, which this version does not make), `HOST_CONTRACT` (the engine's allocator
+ * cannot guard; a shared type under an allocator, or where `memory_exportable` is set and this version cannot),
+ * `IO` (a shared type, `memory_exportable`, and no descriptor is to be had), `HOST_CONTRACT` (the engine's allocator
  * made something that is no memory) or the status with which that allocator refused. A limiter that the
  * store has hears of every failure but `NULL_ARGUMENT`.
  * Ownership: the handle is the caller's, until `wasm_memory_delete`.
@@ -2140,7 +2152,8 @@ wasm_memory_status_t wasm_memory_init(struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; the callback may delete the handle, and the memory lives until it has
  * returned. `callback`: gets `env`, the base and the length in bytes, and must not write. `env`: passed to it.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (inside `wasm_memory_with_data_mut`).
+ * Returns: `OK`, `NULL_ARGUMENT`, `SHARED` (a shared memory: other threads would not be held back), `BORROWED`
+ * (inside `wasm_memory_with_data_mut`).
  * Ownership: the bytes stay the memory's.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -2158,7 +2171,8 @@ wasm_memory_status_t wasm_memory_with_data(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; the callback may delete the handle, and the memory lives until it has
  * returned. `callback`: gets `env`, the base and the length in bytes. `env`: passed to it.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (inside another such call, or `wasm_memory_with_data`).
+ * Returns: `OK`, `NULL_ARGUMENT`, `SHARED` (a shared memory), `BORROWED` (inside another such call, or
+ * `wasm_memory_with_data`).
  * Ownership: the bytes stay the memory's.
  * Threads: one at a time.
  * Invalidates: nothing.

@@ -18,7 +18,9 @@
  * Bytes       little-endian on every host, at any alignment. A NaN keeps its bits, except that 32-bit x86 without SSE
  *             may quiet a signalling one while it passes a float or a double by value to a store.
  * Threads     those of the memory. The length is read with acquire order: who sees the new length of a growing shared
- *             memory sees zeros below it, and an access that races with growth succeeds or traps.
+ *             memory sees zeros below it, and an access that races with growth succeeds or traps. On a shared memory
+ *             these are the plain accesses of WebAssembly, which may race in the machine's sense; where the C
+ *             compiler must not take them for the only ones, use the atomic functions of wasm_memory.h.
  * Cost        with an index that comes from 32 bits and a constant offset: a load of the length and one compare. With a
  *             64-bit index one compare more, for the carry. `scripts/inline-cost` counts the instructions.
  * Since       0.1

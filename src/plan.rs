@@ -77,7 +77,7 @@ pub struct Policy {
     /// The bounds strategy.
     pub bounds: BoundsPolicy,
     /// Bytes of address space to reserve for each memory: by default 4 GiB for a 32-bit memory
-    /// and 16 GiB for a 64-bit one. CHECKED memories reserve no more than their maximum.
+    /// and 16 GiB for a 64-bit one. CHECKED memories reserve no more than their maximum, shared ones no less.
     pub reservation: Option<u64>,
     /// Bytes to reserve beyond the length when a memory moves, or when its minimum exceeds the
     /// reservation: by default 2 GiB.
@@ -203,7 +203,8 @@ impl Planner<'_> {
     /// taken already and a limit leaves `left` bytes, if there is one. A CHECKED reservation that
     /// the options ask for is theirs to answer for.
     pub(crate) fn leaves_room(&self, layout: &Layout, reserved: u64, left: Option<u64>) -> bool {
-        if layout.bounds == Bounds::Checked && self.policy.reservation.is_some() {
+        let demanded = self.policy.reservation.is_some_and(|bytes| layout.reserved as u64 <= bytes);
+        if layout.bounds == Bounds::Checked && demanded {
             return true;
         }
         let Some(total) = layout.total(self.host).map(|total| total as u64) else { return false };
@@ -249,7 +250,11 @@ impl Planner<'_> {
 
     /// The block of the heap that holds the memory and what it may grow into.
     pub(crate) fn heap(&self) -> Result<Layout, Error> {
-        let wanted = self.policy.reservation.unwrap_or(RESERVATION_HEAP);
+        let wanted = match self.policy.reservation {
+            Some(reservation) if self.ty.is_shared() => reservation.max(RESERVATION_HEAP),
+            Some(reservation) => reservation,
+            None => RESERVATION_HEAP,
+        };
         let reserved = wanted.min(self.growth_limit()).max(self.needed as u64);
         self.layout(Bounds::Checked, Place::Heap, 0, reserved, 0)
     }
@@ -270,11 +275,14 @@ impl Planner<'_> {
             IndexType::I32 => RESERVATION_32,
             IndexType::I64 => RESERVATION_64,
         };
-        // A shared memory never moves, and says how large it can become.
-        let default = if self.ty.is_shared() { default.max(self.growth_limit()) } else { default };
         // On a small address space a single memory must not take all of it.
-        let default = default.min(self.host.address_space_bytes >> 4);
-        let reservation = self.policy.reservation.unwrap_or(default);
+        let most = self.host.address_space_bytes >> 4;
+        let reservation = self.policy.reservation.unwrap_or(default.min(most));
+        // A shared memory never moves, and says how large it can become.
+        let reservation = match self.ty.is_shared() {
+            true => reservation.max(self.growth_limit().min(most)),
+            false => reservation,
+        };
         let needed = self.needed as u64;
         if reservation >= needed && reservation != 0 && !self.moving {
             return reservation;

@@ -257,13 +257,42 @@ unsafe fn copy_in_words(mut from: *const u8, mut to: *mut u8, mut length: usize)
 /// # Safety
 /// As [`copy`]; `from` does not lie among the bytes behind `to`.
 unsafe fn copy_downwards(from: *const u8, to: *mut u8, mut length: usize) {
-    // SAFETY: the caller's ranges; each step starts where the next ends.
+    const FOUR: usize = 4 * STRIDE;
+    // SAFETY: the caller's ranges; each step starts where the next ends, and reads all of its bytes before it
+    // writes one.
     unsafe {
+        while length > FOUR {
+            length = length.wrapping_sub(FOUR);
+            let (from, to) = (from.add(length), to.add(length));
+            let first = u128::load(from);
+            let second = u128::load(from.add(STRIDE));
+            let third = u128::load(from.add(2 * STRIDE));
+            let fourth = u128::load(from.add(3 * STRIDE));
+            u128::store(to, first);
+            u128::store(to.add(STRIDE), second);
+            u128::store(to.add(2 * STRIDE), third);
+            u128::store(to.add(3 * STRIDE), fourth);
+        }
         while length > STRIDE {
             length = length.wrapping_sub(STRIDE);
             u128::store(to.add(length), u128::load(from.add(length)));
         }
         copy_few(from, to, length);
+    }
+}
+
+/// Copies downwards in pieces that do not overlap with where they go.
+///
+/// # Safety
+/// As [`copy_downwards`]; `to` is `distance` bytes behind `from`.
+unsafe fn copy_piecewise(from: *const u8, to: *mut u8, mut length: usize, distance: usize) {
+    // SAFETY: the caller's ranges; each piece starts where the next ends.
+    unsafe {
+        while length > distance {
+            length = length.wrapping_sub(distance);
+            words::copy_upwards(from.add(length), to.add(length), distance);
+        }
+        words::copy_upwards(from, to, length);
     }
 }
 
@@ -311,7 +340,11 @@ unsafe fn copy_more(from: *const u8, to: *mut u8, length: usize) {
     // SAFETY: the caller's ranges; the direction is the one that reads bytes before it writes them.
     unsafe {
         if distance != 0 && distance < length {
-            copy_downwards(from, to, length);
+            if distance < MANY {
+                copy_downwards(from, to, length);
+            } else {
+                copy_piecewise(from, to, length, distance);
+            }
         } else if length < MANY {
             copy_in_words(from, to, length);
         } else {

@@ -11,9 +11,10 @@
 )]
 
 use proptest::prelude::*;
+use std::time::Duration;
 use wasm_memory::{
     BoundsPolicy, DataSegment, Engine, Error, IndexType, Memory, MemoryType, PageSize, Pages,
-    Policy,
+    Policy, RmwOp, WaitResult,
 };
 
 #[derive(Clone, Debug)]
@@ -27,6 +28,11 @@ enum Operation {
     Discard { offset: u64, length: u64 },
     Erase,
     Init { destination: u64, source: u32, length: u32 },
+    Rmw { op: RmwOp, width: u64, offset: u64, operand: u64 },
+    Cmpxchg { width: u64, offset: u64, hit: bool, replacement: u64 },
+    AtomicStore { width: u64, offset: u64, value: u64 },
+    Wait { width: u64, offset: u64, hit: bool },
+    Notify { offset: u64, count: u32 },
     LoadU32(u64),
     StoreU64(u64, u64),
     StoreF32(u64, u32),
@@ -45,6 +51,20 @@ fn offset() -> impl Strategy<Value = u64> {
 
 fn length() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 0u64..70, 2 => 0u64..150_000, 1 => prop::sample::select(vec![u64::MAX, 1 << 40])]
+}
+
+/// Offsets of which most are aligned.
+fn near() -> impl Strategy<Value = u64> {
+    prop_oneof![4 => offset().prop_map(|offset| offset & !7), 1 => offset()]
+}
+
+fn width() -> impl Strategy<Value = u64> {
+    prop::sample::select(vec![1, 2, 4, 8])
+}
+
+fn rmw_op() -> impl Strategy<Value = RmwOp> {
+    use RmwOp::*;
+    prop::sample::select(vec![Add, Sub, And, Or, Xor, Xchg])
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -76,6 +96,21 @@ fn operation() -> impl Strategy<Value = Operation> {
             source,
             length
         }),
+        prop_oneof![
+            (rmw_op(), width(), near(), any::<u64>())
+                .prop_map(|(op, width, offset, operand)| Rmw { op, width, offset, operand }),
+            (width(), near(), any::<bool>(), any::<u64>()).prop_map(
+                |(width, offset, hit, replacement)| Cmpxchg { width, offset, hit, replacement }
+            ),
+            (width(), near(), any::<u64>()).prop_map(|(width, offset, value)| AtomicStore {
+                width,
+                offset,
+                value
+            }),
+            (prop::sample::select(vec![4, 8]), near(), any::<bool>())
+                .prop_map(|(width, offset, hit)| Wait { width, offset, hit }),
+            (near(), any::<u32>()).prop_map(|(offset, count)| Notify { offset, count }),
+        ],
         offset().prop_map(LoadU32),
         (offset(), any::<u64>()).prop_map(|(offset, value)| StoreU64(offset, value)),
         (offset(), any::<u32>()).prop_map(|(offset, bits)| StoreF32(offset, bits)),
@@ -87,9 +122,52 @@ struct Model {
     bytes: Vec<u8>,
     page_bytes: usize,
     maximum_pages: u64,
+    is_shared: bool,
+}
+
+/// What an atomic operation answers.
+#[derive(Debug, PartialEq)]
+enum Answer {
+    Unaligned,
+    NotShared,
+    OutOfBounds,
+    Value(u64),
+}
+
+impl Answer {
+    fn of(result: Result<u64, Error>) -> Self {
+        match result {
+            Ok(value) => Self::Value(value),
+            Err(Error::Unaligned { .. }) => Self::Unaligned,
+            Err(Error::NotShared) => Self::NotShared,
+            Err(Error::OutOfBounds { .. }) => Self::OutOfBounds,
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 impl Model {
+    /// Replaces the number at `offset` by what `change` makes of it.
+    fn atomic(&mut self, width: u64, offset: u64, change: impl Fn(u64) -> u64) -> Answer {
+        if !offset.is_multiple_of(width) {
+            return Answer::Unaligned;
+        }
+        let Some(range) = self.range(offset, width) else { return Answer::OutOfBounds };
+        let mut bytes = [0; 8];
+        bytes[..width as usize].copy_from_slice(&self.bytes[range.clone()]);
+        let old = u64::from_le_bytes(bytes);
+        self.bytes[range].copy_from_slice(&change(old).to_le_bytes()[..width as usize]);
+        Answer::Value(old)
+    }
+
+    /// The number at `offset`, or another one.
+    fn expected(&self, width: u64, offset: u64, hit: bool) -> u64 {
+        let Some(range) = self.range(offset, width) else { return 0 };
+        let mut bytes = [0; 8];
+        bytes[..width as usize].copy_from_slice(&self.bytes[range]);
+        u64::from_le_bytes(bytes) ^ u64::from(!hit)
+    }
+
     fn range(&self, offset: u64, length: u64) -> Option<std::ops::Range<usize>> {
         let end = u128::from(offset) + u128::from(length);
         (end <= self.bytes.len() as u128).then_some(offset as usize..end as usize)
@@ -178,6 +256,87 @@ fn agree(memory: &Memory, model: &mut Model, operation: Operation) {
                 model.bytes[to].copy_from_slice(from);
             }
         }
+        Operation::Rmw { op, width, offset, operand } => {
+            let old = match width {
+                1 => memory.atomic_rmw(op, offset, operand as u8).map(u64::from),
+                2 => memory.atomic_rmw(op, offset, operand as u16).map(u64::from),
+                4 => memory.atomic_rmw(op, offset, operand as u32).map(u64::from),
+                _ => memory.atomic_rmw(op, offset, operand),
+            };
+            let expected = model.atomic(width, offset, |old| match op {
+                RmwOp::Add => old.wrapping_add(operand),
+                RmwOp::Sub => old.wrapping_sub(operand),
+                RmwOp::And => old & operand,
+                RmwOp::Or => old | operand,
+                RmwOp::Xor => old ^ operand,
+                RmwOp::Xchg => operand,
+            });
+            assert_eq!(Answer::of(old), expected);
+        }
+        Operation::Cmpxchg { width, offset, hit, replacement } => {
+            let expected = model.expected(width, offset, hit);
+            let old = match width {
+                1 => {
+                    memory.atomic_cmpxchg(offset, expected as u8, replacement as u8).map(u64::from)
+                }
+                2 => memory
+                    .atomic_cmpxchg(offset, expected as u16, replacement as u16)
+                    .map(u64::from),
+                4 => memory
+                    .atomic_cmpxchg(offset, expected as u32, replacement as u32)
+                    .map(u64::from),
+                _ => memory.atomic_cmpxchg(offset, expected, replacement),
+            };
+            let change = |old| if old == expected { replacement } else { old };
+            assert_eq!(Answer::of(old), model.atomic(width, offset, change));
+        }
+        Operation::AtomicStore { width, offset, value } => {
+            let done = match width {
+                1 => memory.atomic_store(offset, value as u8),
+                2 => memory.atomic_store(offset, value as u16),
+                4 => memory.atomic_store(offset, value as u32),
+                _ => memory.atomic_store(offset, value),
+            };
+            let loaded = done.and_then(|()| match width {
+                1 => memory.atomic_load::<u8>(offset).map(u64::from),
+                2 => memory.atomic_load::<u16>(offset).map(u64::from),
+                4 => memory.atomic_load::<u32>(offset).map(u64::from),
+                _ => memory.atomic_load::<u64>(offset),
+            });
+            model.atomic(width, offset, |_| value);
+            assert_eq!(Answer::of(loaded), model.atomic(width, offset, |now| now));
+        }
+        Operation::Wait { width, offset, hit } => {
+            let expected = model.expected(width, offset, hit);
+            let timeout = Some(Duration::ZERO);
+            let result = match width {
+                4 => memory.atomic_wait32(offset, expected as u32, timeout),
+                _ => memory.atomic_wait64(offset, expected, timeout),
+            };
+            let answer = Answer::of(result.map(|result| match result {
+                WaitResult::Ok => 0,
+                WaitResult::Mismatch => 1,
+                WaitResult::TimedOut => 2,
+            }));
+            let right = if !offset.is_multiple_of(width) {
+                Answer::Unaligned
+            } else if !model.is_shared {
+                Answer::NotShared
+            } else if model.range(offset, width).is_none() {
+                Answer::OutOfBounds
+            } else {
+                Answer::Value(if hit { 2 } else { 1 })
+            };
+            assert_eq!(answer, right);
+        }
+        Operation::Notify { offset, count } => {
+            let woken = Answer::of(memory.atomic_notify(offset, count).map(u64::from));
+            let right = match model.atomic(4, offset, |now| now) {
+                Answer::Value(_) => Answer::Value(0),
+                trap => trap,
+            };
+            assert_eq!(woken, right);
+        }
         Operation::LoadU32(offset) => {
             let expected = model
                 .range(offset, 4)
@@ -224,14 +383,18 @@ proptest! {
         policy in policies(),
         index in prop::sample::select(vec![IndexType::I32, IndexType::I64]),
         page_size in prop::sample::select(vec![PageSize::One, PageSize::Wasm]),
+        is_shared in any::<bool>(),
+        exportable in any::<bool>(),
         operations in prop::collection::vec(operation(), 1..40),
     ) {
         let (minimum, maximum) = match page_size {
             PageSize::One => (70_001, 200_003),
             PageSize::Wasm => (1, 5),
         };
-        let ty = MemoryType::custom(index, page_size, minimum, Some(maximum), false).unwrap();
+        let ty = MemoryType::custom(index, page_size, minimum, Some(maximum), is_shared).unwrap();
         let engine = Engine::new(policy).unwrap();
+        let exportable = exportable && engine.host().has_shared_files;
+        let engine = Engine::new(Policy { exportable, ..policy }).unwrap();
         if policy.bounds == BoundsPolicy::Guarded && !engine.host().can_guard {
             return Ok(());
         }
@@ -244,6 +407,7 @@ proptest! {
                 bytes: vec![0; minimum as usize * page_bytes],
                 page_bytes,
                 maximum_pages: maximum,
+                is_shared,
             };
             for operation in operations.clone() {
                 agree(&memory, &mut model, operation);

@@ -117,7 +117,8 @@ pub unsafe extern "C" fn wasm_config_memory_bounds_set(
 
 /// Sets how many bytes of address space to reserve for each memory, so that it grows within them
 /// without moving. Default: 4 GiB for 32-bit memories, 16 GiB for 64-bit ones; CHECKED memories
-/// reserve no more than their maximum.
+/// reserve no more than their maximum. Shared memories, which never move, reserve no less than theirs, but for
+/// one beyond a sixteenth of the address space.
 ///
 /// Growth past the reservation fails with `OUT_OF_MEMORY`, unless `memory_may_move` is set; the
 /// sentence names this option. Under GUARDED a memory has at least this reservation; generated
@@ -225,8 +226,9 @@ pub unsafe extern "C" fn wasm_config_memory_huge_pages_set(
     unsafe { set(config, |config| config.policy.huge_pages = enable) }
 }
 
-/// Sets whether shared memories can be exported as a descriptor. Default: false. It concerns shared
-/// memories alone, which this version does not make yet.
+/// Sets whether the engine's shared memories can be given to other processes (`wasm_shared_memory_export`). Default:
+/// false. Those of an engine that sets it lie in a file without a name from the start, and waits on them never spin.
+/// On systems where this version cannot, no shared memory is made then. Other memories are not concerned.
 ///
 /// Parameters: `config`: NULL is ignored. `enable`: whether memories are to be exportable.
 /// Returns: nothing.

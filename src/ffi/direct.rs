@@ -21,7 +21,8 @@ pub type wasm_memory_data_callback_t =
 ///
 /// Parameters: `memory`: not consumed; the callback may delete the handle, and the memory lives until it has
 /// returned. `callback`: gets `env`, the base and the length in bytes, and must not write. `env`: passed to it.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (inside `wasm_memory_with_data_mut`).
+/// Returns: `OK`, `NULL_ARGUMENT`, `SHARED` (a shared memory: other threads would not be held back), `BORROWED`
+/// (inside `wasm_memory_with_data_mut`).
 /// Ownership: the bytes stay the memory's.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -47,7 +48,8 @@ pub unsafe extern "C" fn wasm_memory_with_data(
 ///
 /// Parameters: `memory`: not consumed; the callback may delete the handle, and the memory lives until it has
 /// returned. `callback`: gets `env`, the base and the length in bytes. `env`: passed to it.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (inside another such call, or `wasm_memory_with_data`).
+/// Returns: `OK`, `NULL_ARGUMENT`, `SHARED` (a shared memory), `BORROWED` (inside another such call, or
+/// `wasm_memory_with_data`).
 /// Ownership: the bytes stay the memory's.
 /// Threads: one at a time.
 /// Invalidates: nothing.

@@ -132,14 +132,16 @@ pub unsafe extern "C" fn wasm_memory_new(
     value_or(ptr::null_mut(), || unsafe { new_memory(store, r#type) })
 }
 
-/// Makes a memory of zeros with the minimum size of its type, or says why not.
+/// Makes a memory of zeros with the minimum size of its type, or says why not. A shared type makes a shared memory;
+/// `wasm_memory_share` gives it to other stores and threads.
 ///
 /// Parameters: `store`, `type`: not consumed; the type may be deleted after the call. `out`: the
 /// memory, NULL on failure.
 /// Returns: `OK`, `NULL_ARGUMENT`, `LIMIT_DENIED` (a limit of the store, or its limiter),
 /// `ASYNC_REQUIRED` (the store has an asynchronous limiter), `OUT_OF_MEMORY` (errno is the system's; the
 /// sentence names the likely limit and the option that helps), `UNSUPPORTED` (GUARDED on a host that
-/// cannot guard; a shared type, which this version does not make), `HOST_CONTRACT` (the engine's allocator
+/// cannot guard; a shared type under an allocator, or where `memory_exportable` is set and this version cannot),
+/// `IO` (a shared type, `memory_exportable`, and no descriptor is to be had), `HOST_CONTRACT` (the engine's allocator
 /// made something that is no memory) or the status with which that allocator refused. A limiter that the
 /// store has hears of every failure but `NULL_ARGUMENT`.
 /// Ownership: the handle is the caller's, until `wasm_memory_delete`.

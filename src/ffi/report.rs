@@ -49,7 +49,7 @@ pub struct wasm_memory_stats_t {
     pub grow_count: u64,
     /// How often growth failed.
     pub grow_failures: u64,
-    /// How many threads wait on the memory.
+    /// How many threads wait on the memory, of all processes that have it.
     pub waiters: u64,
     /// What offsets and lengths of mappings must be multiples of: the host's page size.
     pub map_alignment_bytes: u64,

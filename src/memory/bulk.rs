@@ -121,9 +121,9 @@ impl Memory {
         self.borrow.check_writable()?;
         let from = source_memory.readable(source, length)?;
         let to = self.range(destination, length)?;
+        let is_racy = self.is_shared() || source_memory.is_shared();
         // SAFETY: each range was found in its memory. A host may have made both memories of the same
         // bytes, so they may overlap.
-        let is_racy = self.is_shared() || source_memory.is_shared();
         unsafe { copy_many(from, to, in_host(length), is_racy) };
         Ok(())
     }

@@ -251,3 +251,153 @@ impl Deref for SharedMemory {
         &self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{BoundsPolicy, Policy};
+    use crate::sys::injection::{refuse_after, refuse_one};
+    use crate::types::IndexType;
+    use crate::units::PageSize;
+    use std::thread;
+
+    fn shared_type(maximum: u64) -> MemoryType {
+        MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(maximum), true).unwrap()
+    }
+
+    fn engines(exportable: bool) -> impl Iterator<Item = Engine> {
+        let all = [BoundsPolicy::Auto, BoundsPolicy::Guarded, BoundsPolicy::Checked];
+        all.into_iter().filter_map(move |bounds| {
+            let engine = Engine::new(Policy { bounds, exportable, ..Policy::default() }).unwrap();
+            let host = *engine.host();
+            let possible = (bounds != BoundsPolicy::Guarded || host.can_guard)
+                && (!exportable || host.has_shared_files);
+            possible.then_some(engine)
+        })
+    }
+
+    #[test]
+    fn whichever_system_call_fails_there_is_a_memory_that_works_or_none() {
+        for exportable in [false, true] {
+            for engine in engines(exportable) {
+                for calls in 0..8 {
+                    refuse_one(calls);
+                    let made = SharedMemory::new(&engine, shared_type(4));
+                    refuse_after(None);
+                    let Ok(memory) = made else { continue };
+                    let mut pages = 1;
+                    for _ in 0..3 {
+                        refuse_after(Some(0));
+                        let grown = memory.grow(Pages(1));
+                        refuse_after(None);
+                        if let Ok(previous) = grown {
+                            assert_eq!(previous, Pages(pages));
+                            pages += 1;
+                        }
+                        assert_eq!(memory.pages(), Pages(pages));
+                        assert_eq!(memory.atomic_store(pages * 65_536 - 8, 7u64), Ok(()));
+                        assert!(memory.atomic_store(pages * 65_536, 7u64).is_err());
+                    }
+                    while let Ok(previous) = memory.grow(Pages(1)) {
+                        assert_eq!(previous, Pages(pages));
+                        pages += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn whichever_system_call_fails_an_import_is_whole_or_refused() {
+        for engine in engines(true) {
+            let memory = SharedMemory::new(&engine, shared_type(4)).unwrap();
+            memory.store(100, 0xfeed_u32).unwrap();
+            let descriptor = memory.export().unwrap();
+            let mut refused = 0;
+            for calls in 0..8 {
+                refuse_one(calls);
+                let import = SharedMemory::import(&engine, &shared_type(4), descriptor);
+                refuse_after(None);
+                match import {
+                    Ok(other) => assert_eq!(other.load(100), Ok(0xfeed_u32)),
+                    Err(_) => refused += 1,
+                }
+            }
+            assert!(refused >= 2, "the descriptor and its mapping at least can be refused");
+        }
+    }
+
+    #[test]
+    fn memories_over_one_file_grow_as_one() {
+        for engine in engines(true) {
+            let memory = SharedMemory::new(&engine, shared_type(1000)).unwrap();
+            let descriptor = memory.export().unwrap();
+            let other = SharedMemory::import(&engine, &shared_type(1000), descriptor).unwrap();
+            let third = SharedMemory::import(&engine, &shared_type(2000), descriptor).unwrap();
+            let mut previous: Vec<u64> = thread::scope(|scope| {
+                let grow = |memory: &SharedMemory| {
+                    let grown = core::iter::from_fn(|| memory.grow(Pages(1)).ok());
+                    grown.map(|pages| pages.0).collect::<Vec<_>>()
+                };
+                let threads =
+                    [&memory, &other, &third].map(|memory| scope.spawn(move || grow(memory)));
+                threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+            });
+            previous.sort_unstable();
+            assert!(previous.into_iter().eq(1..1000));
+            for memory in [&memory, &other, &third] {
+                assert_eq!(memory.view().byte_length(), memory.byte_length());
+                assert_eq!(memory.pages(), Pages(1000));
+                assert_eq!(memory.stats().byte_length, 65_536_000);
+            }
+            third.store(65_535_999, 9u8).unwrap();
+            assert_eq!(memory.load(65_535_999), Ok(9u8));
+        }
+    }
+
+    #[test]
+    fn growth_of_another_process_is_seen_when_the_length_here_does_not_suffice() {
+        for engine in engines(true) {
+            let memory = SharedMemory::new(&engine, shared_type(10)).unwrap();
+            let descriptor = memory.export().unwrap();
+            let other = SharedMemory::import(&engine, &shared_type(10), descriptor).unwrap();
+            other.grow(Pages(2)).unwrap();
+            other.store(150_000, 0xabcd_u16).unwrap();
+            assert_eq!(memory.view().byte_length(), 65_536);
+            assert_eq!(memory.load::<u8>(0), Ok(0), "what lies in it as it was asks for nothing");
+            assert_eq!(memory.view().byte_length(), 65_536);
+            assert_eq!(memory.load(150_000), Ok(0xabcd_u16));
+            assert_eq!(memory.view().byte_length(), 3 * 65_536);
+            other.grow(Pages(1)).unwrap();
+            assert_eq!(memory.pages(), Pages(4));
+            other.grow(Pages(1)).unwrap();
+            assert_eq!(memory.grow(Pages(1)), Ok(Pages(5)));
+        }
+    }
+
+    #[test]
+    fn concurrent_growth_hands_out_every_size_once() {
+        for exportable in [false, true] {
+            for engine in engines(exportable) {
+                let memory = SharedMemory::new(&engine, shared_type(400)).unwrap();
+                let mut previous: Vec<u64> = thread::scope(|scope| {
+                    let grow = || core::iter::from_fn(|| memory.grow(Pages(1)).ok());
+                    let threads = [(); 4].map(|()| {
+                        scope.spawn(move || grow().map(|pages| pages.0).collect::<Vec<_>>())
+                    });
+                    threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+                });
+                previous.sort_unstable();
+                let reached = memory.pages().0;
+                assert!(previous.into_iter().eq(1..reached));
+                if engine.host().has_mappings {
+                    assert_eq!(reached, 400);
+                }
+                assert_eq!(memory.stats().grow_count, reached - 1);
+                if memory.stats().bounds == Bounds::Guarded {
+                    assert_eq!(memory.stats().committed_bytes, memory.stats().byte_length);
+                }
+            }
+        }
+    }
+}

@@ -20,6 +20,7 @@
 //! | `diagnose` | which limit probably made the system refuse memory |
 //! | `sleep_while`, `wake` | let a thread sleep while a word has a value, and wake it |
 //! | `monotonic_nanoseconds` | the clock that deadlines are on |
+//! | `processors` | how many threads can run at once |
 //! | `SharedFile`, `zero_shared` | memory that several processes map |
 //! | `RobustLock` | a lock in such memory that survives its holder's death |
 //! | `order_threads` | make every thread's earlier stores visible and its later loads fresh, where the system can |
@@ -35,6 +36,7 @@ mod system;
 
 #[cfg(all(any(target_os = "linux", target_os = "android"), not(wasm_memory_portable)))]
 #[path = "futex.rs"]
+#[cfg_attr(loom, allow(dead_code, reason = "a model checker's threads sleep in another way"))]
 mod sleeping;
 
 #[cfg(not(all(any(target_os = "linux", target_os = "android"), not(wasm_memory_portable))))]

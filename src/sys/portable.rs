@@ -19,6 +19,11 @@ pub(crate) fn host() -> HostCaps {
     }
 }
 
+/// How many threads can run at once.
+pub(crate) fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// There is no errno that this backend knows of.
 pub(crate) fn set_last_error(_error: OsError) {}
 

@@ -40,6 +40,12 @@ pub(crate) fn host() -> HostCaps {
     }
 }
 
+/// How many processors run. Not those that the calling thread may use: it may be pinned, and another not.
+pub(crate) fn processors() -> usize {
+    // SAFETY: sysconf reads no memory of ours.
+    usize::try_from(unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }).unwrap_or(1)
+}
+
 pub(super) fn last_error() -> OsError {
     OsError(std::io::Error::last_os_error().raw_os_error().unwrap_or(0))
 }

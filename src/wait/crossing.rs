@@ -10,6 +10,7 @@ use super::list::{ASLEEP, AWAKE, CLOSED, INTERRUPTED, Link, List, NONE, NOTIFIED
 use super::primitives::{Scope, sleep_while, wake};
 use super::{Outcome, final_outcome};
 use crate::sys::{Locked, OsError, RobustLock};
+use core::cell::UnsafeCell;
 use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
@@ -35,6 +36,8 @@ struct Control {
     /// What the next waiter is numbered.
     next_ticket: AtomicU64,
     places: [Place; PLACES],
+    /// Room to sort in.
+    order: UnsafeCell<[u32; PLACES]>,
 }
 
 #[repr(C)]
@@ -249,8 +252,7 @@ impl<'a> Held<'a> {
     /// Gives this thread a place to wait in.
     fn settle(&self, address: u64) -> Result<&'a Place, Outcome> {
         if self.0.free.load(Relaxed) == NONE && self.0.used.load(Relaxed) >= PLACES {
-            // Threads that died after their wait was ended, before they left, have left their places.
-            self.put_together();
+            self.sweep();
         }
         let place = match self.place(self.0.free.load(Relaxed)) {
             Some(place) => {
@@ -267,6 +269,7 @@ impl<'a> Held<'a> {
         place.ticket.store(ticket, Relaxed);
         place.waiter.address.store(address, Relaxed);
         place.waiter.state.store(AWAKE, Relaxed);
+        place.waiter.is_queued.store(false, Relaxed);
         // Last: from here on whoever puts the queue together counts it in.
         place.is_used.store(1, SeqCst);
         Ok(place)
@@ -346,42 +349,253 @@ impl<'a> Held<'a> {
         }
     }
 
+    /// The places that have ever been used.
+    fn used_places(&self) -> impl Iterator<Item = &'a Place> + use<'a> {
+        self.0.places.iter().take(self.0.used.load(Relaxed))
+    }
+
+    /// Frees the places of threads that died after their wait was ended and before they left.
+    fn sweep(&self) {
+        for place in self.used_places() {
+            if place.is_used.load(SeqCst) != 0
+                && !place.waiter.is_queued.load(Relaxed)
+                && Self::is_dead(place)
+            {
+                place.is_used.store(0, SeqCst);
+                self.set_free(place);
+            }
+        }
+    }
+
     /// Makes the lists anew from the places, after somebody died while changing them.
     fn put_together(&self) {
         self.0.lists.iter().for_each(List::clear);
         self.0.announced.iter().for_each(|announced| announced.store(0, SeqCst));
         self.0.free.store(NONE, Relaxed);
-        let used = self.0.used.load(Relaxed).min(PLACES);
-        let places = || self.0.places.iter().take(used);
-        for place in places() {
-            if place.is_used.load(SeqCst) != 0 && Self::is_dead(place) {
+        // SAFETY: under the lock, which guards this, and here alone.
+        let order = unsafe { &mut *self.0.order.get() };
+        let mut waiting = 0;
+        for (number, place) in (0u32..).zip(self.used_places()) {
+            place.waiter.is_queued.store(false, Relaxed);
+            if place.is_used.load(SeqCst) == 0 || Self::is_dead(place) {
                 place.is_used.store(0, SeqCst);
-            }
-            if place.is_used.load(SeqCst) == 0 {
                 self.set_free(place);
-                continue;
-            }
-            if final_outcome(place.waiter.state.load(Acquire)).is_some() {
+            } else if final_outcome(place.waiter.state.load(Acquire)).is_some() {
                 // Who ended its wait may have died before waking it.
                 wake(&raw const place.waiter.state, Scope::Machine);
+            } else if let Some(slot) = order.get_mut(waiting) {
+                *slot = number;
+                waiting = waiting.saturating_add(1);
             }
         }
-        // In the order of arrival. Nobody dies here often enough for anything better than this search.
-        let is_waiting = |place: &&Place| {
-            place.is_used.load(SeqCst) != 0
-                && final_outcome(place.waiter.state.load(Acquire)).is_none()
+        let Some(order) = order.get_mut(..waiting) else { return };
+        let place = |number: &u32| {
+            usize::try_from(*number).ok().and_then(|number| self.0.places.get(number))
         };
-        let ticket = |place: &&Place| place.ticket.load(Relaxed);
-        let mut next = places().filter(is_waiting).min_by_key(ticket);
-        while let Some(place) = next {
+        // In the order of arrival.
+        order.sort_unstable_by_key(|number| {
+            place(number).map_or(0, |place| place.ticket.load(Relaxed))
+        });
+        for place in order.iter().filter_map(place) {
             if let Some((list, announced)) = self.bucket(place.waiter.address.load(Relaxed)) {
                 // SAFETY: under the lock; all lists were cleared, and each place is met once.
                 unsafe { list.push(self.origin(), &place.waiter) };
                 announced.fetch_add(1, SeqCst);
             }
-            let last = place.ticket.load(Relaxed);
-            let later = |place: &&Place| place.ticket.load(Relaxed) > last;
-            next = places().filter(is_waiting).filter(later).min_by_key(ticket);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys;
+    use core::alloc::Layout;
+    use std::thread;
+    use std::time::Duration;
+
+    /// A queue in a block of this process. Its threads stand for processes: the system treats the locks of a
+    /// thread that ends like those of a process that is killed.
+    struct Alone {
+        queue: CrossingQueue,
+        block: NonNull<u8>,
+    }
+
+    // SAFETY: the block is touched by the queue alone, until it is freed.
+    unsafe impl Sync for Alone {}
+
+    const LAYOUT: Layout = match Layout::from_size_align(CONTROL_BYTES, 64) {
+        Ok(layout) => layout,
+        Err(_) => panic!("the block has a layout"),
+    };
+
+    impl Alone {
+        /// `None` on systems without such locks.
+        fn new() -> Option<Self> {
+            if !sys::host().has_shared_files {
+                return None;
+            }
+            // SAFETY: the layout has a size; the block is zero, and lives until the queue goes.
+            unsafe {
+                let block = NonNull::new(std::alloc::alloc_zeroed(LAYOUT)).unwrap();
+                Some(Self { queue: CrossingQueue::initialise(block).unwrap(), block })
+            }
+        }
+
+        /// Waits in another thread, and returns when that thread is in the queue.
+        fn wait_in<'a>(
+            &'a self,
+            scope: &'a thread::Scope<'a, '_>,
+            address: u64,
+        ) -> thread::ScopedJoinHandle<'a, Option<Outcome>> {
+            let before = self.queue.waiters().unwrap();
+            let waiting = scope.spawn(move || self.queue.wait(address, || true, None));
+            while self.queue.waiters().unwrap() == before {
+                thread::yield_now();
+            }
+            waiting
+        }
+
+        /// Leaves a waiter behind whose thread is dead.
+        fn leave_a_dead_waiter(&self, address: u64) {
+            let die = || {
+                let held = self.queue.lock().unwrap();
+                let (list, announced) = held.bucket(address).unwrap();
+                announced.fetch_add(1, Relaxed);
+                let place = held.settle(address).unwrap();
+                // SAFETY: under the lock, and a place stays where it is.
+                unsafe { list.push(held.origin(), &place.waiter) };
+            };
+            thread::scope(|scope| scope.spawn(die).join()).unwrap();
+        }
+
+        fn announced(&self) -> u32 {
+            self.queue.control().announced.iter().map(|bucket| bucket.load(Relaxed)).sum()
+        }
+    }
+
+    impl Drop for Alone {
+        fn drop(&mut self) {
+            // SAFETY: allocated with this layout.
+            unsafe { std::alloc::dealloc(self.block.as_ptr(), LAYOUT) };
+        }
+    }
+
+    #[test]
+    fn the_dead_are_not_counted_and_take_nobodys_turn() {
+        let Some(alone) = Alone::new() else { return };
+        thread::scope(|scope| {
+            alone.leave_a_dead_waiter(8);
+            alone.leave_a_dead_waiter(8);
+            let living = alone.wait_in(scope, 8);
+            alone.leave_a_dead_waiter(8);
+            assert_eq!(alone.queue.notify(8, 1), Some(1));
+            assert_eq!(living.join().unwrap(), Some(Outcome::Notified));
+            assert_eq!(alone.queue.notify(8, u32::MAX), Some(0));
+            assert_eq!((alone.queue.waiters(), alone.announced()), (Some(0), 0));
+        });
+        // Their places are used again.
+        let places = alone.queue.control().used.load(Relaxed);
+        for _ in 0..100 {
+            alone.leave_a_dead_waiter(16);
+            assert_eq!(alone.queue.interrupt(), Some(0));
+        }
+        assert_eq!(alone.queue.control().used.load(Relaxed), places);
+    }
+
+    #[test]
+    fn who_dies_with_the_lock_loses_nobodys_place_in_the_queue() {
+        let Some(alone) = Alone::new() else { return };
+        thread::scope(|scope| {
+            let first = alone.wait_in(scope, 8);
+            alone.leave_a_dead_waiter(8);
+            let second = alone.wait_in(scope, 8);
+            let elsewhere = alone.wait_in(scope, 4096);
+            let third = alone.wait_in(scope, 8);
+            let die_amid_a_change = || {
+                let held = alone.queue.lock().unwrap();
+                let (list, announced) = held.bucket(8).unwrap();
+                // SAFETY: under the lock. None of those taken is ever released.
+                let taken = unsafe { list.take(held.origin(), 2, |_| true) };
+                announced.fetch_sub(taken.count, Relaxed);
+                held.0.free.store(NONE, Relaxed);
+                core::mem::forget((held, taken));
+            };
+            scope.spawn(die_amid_a_change).join().unwrap();
+            assert_eq!(alone.queue.waiters(), Some(4));
+            for waiting in [first, second, third] {
+                assert_eq!(alone.queue.notify(8, 1), Some(1));
+                assert_eq!(waiting.join().unwrap(), Some(Outcome::Notified));
+            }
+            assert_eq!(alone.queue.notify(8, 1), Some(0));
+            assert_eq!(alone.queue.notify(4096, 1), Some(1));
+            assert_eq!(elsewhere.join().unwrap(), Some(Outcome::Notified));
+            assert_eq!(alone.announced(), 0);
+        });
+    }
+
+    #[test]
+    fn whoever_was_counted_wakes_though_the_notifier_died_before_waking_it() {
+        let Some(alone) = Alone::new() else { return };
+        thread::scope(|scope| {
+            let counted = alone.wait_in(scope, 8);
+            // It should sleep, so that it hears of nothing by itself.
+            thread::sleep(Duration::from_millis(20));
+            let die_before_the_wake = || {
+                let held = alone.queue.lock().unwrap();
+                let (list, announced) = held.bucket(8).unwrap();
+                // SAFETY: under the lock.
+                unsafe {
+                    let taken = list.take(held.origin(), 1, |_| true);
+                    announced.fetch_sub(taken.count, Relaxed);
+                    taken.release_all(held.origin(), |waiter| {
+                        waiter.state.store(NOTIFIED, SeqCst);
+                    });
+                }
+                core::mem::forget(held);
+            };
+            scope.spawn(die_before_the_wake).join().unwrap();
+            // Any operation will do.
+            assert_eq!(alone.queue.waiters(), Some(0));
+            assert_eq!(counted.join().unwrap(), Some(Outcome::Notified));
+        });
+    }
+
+    #[test]
+    fn when_every_place_is_taken_one_more_is_too_many() {
+        let Some(alone) = Alone::new() else { return };
+        let held = alone.queue.lock().unwrap();
+        let (list, announced) = held.bucket(8).unwrap();
+        let settle = |_| {
+            let place = held.settle(8).unwrap();
+            // SAFETY: under the lock, and a place stays where it is.
+            unsafe { list.push(held.origin(), &place.waiter) };
+            announced.fetch_add(1, Relaxed);
+            place
+        };
+        let places: Vec<_> = (0..PLACES).map(settle).collect();
+        assert_eq!(held.settle(8).map(drop), Err(Outcome::TooMany));
+        drop(held);
+        assert_eq!(alone.queue.wait(8, || true, None), Some(Outcome::TooMany));
+        assert_eq!(alone.queue.notify(8, u32::MAX), Some(32_768));
+        let held = alone.queue.lock().unwrap();
+        places.into_iter().for_each(|place| held.leave(place));
+        drop(held);
+        assert_eq!(alone.queue.wait(8, || true, Some(1)), Some(Outcome::TimedOut));
+        assert_eq!(alone.announced(), 0);
+    }
+
+    #[test]
+    fn places_of_those_who_died_after_their_wait_are_found_again() {
+        let Some(alone) = Alone::new() else { return };
+        let die_unheard = || {
+            let held = alone.queue.lock().unwrap();
+            for _ in 0..PLACES {
+                let place = held.settle(8).unwrap();
+                place.waiter.state.store(NOTIFIED, Relaxed);
+            }
+        };
+        thread::scope(|scope| scope.spawn(die_unheard).join()).unwrap();
+        assert_eq!(alone.queue.wait(8, || true, Some(1)), Some(Outcome::TimedOut));
     }
 }

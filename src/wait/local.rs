@@ -23,7 +23,7 @@ use super::list::{
 use super::primitives::{AtomicBool, AtomicU32, Mutex, Scope, fence, sleep_while, wake};
 use super::spin::{Experience, Spinners};
 use super::{Outcome, final_outcome};
-use core::sync::atomic::Ordering::{Acquire, Relaxed, SeqCst};
+use core::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, SeqCst};
 use std::sync::PoisonError;
 
 /// How many buckets there are. Waiters of other addresses in a bucket are stepped over, so this is about
@@ -91,7 +91,7 @@ impl LocalQueue {
         }
         // Between the announcement and the comparison: see above.
         fence(SeqCst);
-        let spins = !cfg!(loom) && bucket.experience.is_good() && self.spinners.enter();
+        let spins = bucket.experience.is_good() && self.spinners.enter();
         let waiter = Waiter::new(address, if spins { SPINNING } else { AWAKE });
         let list = bucket.lock();
         let refusal = if self.closed.load(SeqCst) {
@@ -112,7 +112,8 @@ impl LocalQueue {
         // SAFETY: under the lock; `sleep` returns when the waiter has been taken out and released.
         unsafe { list.push(ORIGIN, &waiter) };
         drop(list);
-        if spins {
+        // A model checker's threads have nothing to gain from looking twice.
+        if spins && !cfg!(loom) {
             bucket.experience.spin(&waiter.state, deadline);
         }
         self.sleep(bucket, &waiter, deadline)
@@ -198,7 +199,7 @@ impl LocalQueue {
             let word = &raw const waiter.state;
             // Release: what the notifier did before comes before what the waiter does after. From here on
             // the waiter may be gone, and its address is only a number.
-            match waiter.state.swap(state, core::sync::atomic::Ordering::AcqRel) {
+            match waiter.state.swap(state, AcqRel) {
                 ASLEEP => wake(word, Scope::Process),
                 SPINNING => self.spinners.leave(),
                 _ => {}
@@ -247,7 +248,17 @@ impl Bucket {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(test)]
+impl LocalQueue {
+    /// Whether nothing is left of any wait.
+    pub(super) fn is_as_new(&self) -> bool {
+        self.waiters() == 0
+            && self.spinners.count() == 0
+            && self.buckets.iter().all(|bucket| bucket.announced.load(Relaxed) == 0)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -268,7 +279,6 @@ mod tests {
             assert_eq!(queue.wait(address, || true, Some(1)), Outcome::TimedOut);
             assert_eq!(queue.wait(address, || false, None), Outcome::Mismatch);
         }
-        assert_eq!(queue.waiters(), 0);
-        assert!(queue.buckets.iter().all(|bucket| bucket.announced.load(Relaxed) == 0));
+        assert!(queue.is_as_new());
     }
 }

@@ -15,7 +15,8 @@
 mod crossing;
 mod list;
 mod local;
-#[cfg(all(test, loom))]
+#[cfg(test)]
+#[cfg(loom)]
 mod model;
 mod primitives;
 mod spin;

@@ -31,7 +31,7 @@ mod real {
         if deadline.is_some() {
             return true;
         }
-        let guard = LOCK.lock().unwrap();
+        let guard = LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if word.load(Ordering::Acquire) == expected {
             drop(CHANGED.wait(guard));
         }
@@ -39,7 +39,7 @@ mod real {
     }
 
     pub(crate) fn wake(_word: *const AtomicU32, _scope: Scope) {
-        drop(LOCK.lock().unwrap());
+        drop(LOCK.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         CHANGED.notify_all();
     }
 }

@@ -6,10 +6,11 @@
 //! waiting costs next to nothing where it lasts, and where the cores are busy with other threads.
 
 use super::list::SPINNING;
-use super::primitives::{AtomicU32, monotonic_nanoseconds};
+use super::primitives::{self, monotonic_nanoseconds};
+use crate::sys;
 use core::hint::spin_loop;
 use core::sync::atomic::Ordering::{Acquire, Relaxed};
-use core::sync::atomic::{AtomicU64, AtomicUsize};
+use core::sync::atomic::{AtomicU32, AtomicU64};
 
 /// The longest that a wait spins.
 const BUDGET_NS: u64 = 50_000;
@@ -25,7 +26,7 @@ const LOOKS_AT_ONCE: u32 = 32;
 pub(super) struct Experience {
     /// When spinning may be tried again, in nanoseconds of the monotonic clock; 0: it worked the last time.
     not_before: AtomicU64,
-    failures: core::sync::atomic::AtomicU32,
+    failures: AtomicU32,
 }
 
 impl Experience {
@@ -36,7 +37,7 @@ impl Experience {
     }
 
     /// Spins until the state is another one, for the whole budget at most, and not past `deadline`.
-    pub(super) fn spin(&self, state: &AtomicU32, deadline: Option<u64>) {
+    pub(super) fn spin(&self, state: &primitives::AtomicU32, deadline: Option<u64>) {
         let start = monotonic_nanoseconds();
         let end = start.saturating_add(BUDGET_NS);
         let end = deadline.map_or(end, |deadline| end.min(deadline));
@@ -64,29 +65,27 @@ impl Experience {
     }
 }
 
-/// How many threads can run at once in this process.
-fn cores() -> u32 {
-    static CORES: AtomicUsize = AtomicUsize::new(0);
-    let known = CORES.load(Relaxed);
-    let cores = if known != 0 {
-        known
-    } else {
-        let asked = std::thread::available_parallelism().map_or(1, usize::from);
-        CORES.store(asked, Relaxed);
-        asked
-    };
-    u32::try_from(cores).unwrap_or(u32::MAX)
+/// How many threads can run at once.
+fn processors() -> u32 {
+    static KNOWN: AtomicU32 = AtomicU32::new(0);
+    let known = KNOWN.load(Relaxed);
+    if known != 0 {
+        return known;
+    }
+    let asked = u32::try_from(sys::processors()).unwrap_or(u32::MAX).max(1);
+    KNOWN.store(asked, Relaxed);
+    asked
 }
 
-/// The threads that spin at the waits of one memory: fewer than there are cores, so that one is left for
+/// The threads that spin at the waits of one memory: fewer than there are processors, so that one is left for
 /// whoever is to notify them.
 #[derive(Debug, Default)]
-pub(super) struct Spinners(core::sync::atomic::AtomicU32);
+pub(super) struct Spinners(AtomicU32);
 
 impl Spinners {
-    /// One more, if there is a core for it.
+    /// One more, if there is a processor for it.
     pub(super) fn enter(&self) -> bool {
-        if self.0.fetch_add(1, Relaxed) < cores().saturating_sub(1) {
+        if self.0.fetch_add(1, Relaxed) < processors().saturating_sub(1) {
             return true;
         }
         self.leave();
@@ -96,5 +95,10 @@ impl Spinners {
     /// One less: said by whoever ends the spinning, at that moment.
     pub(super) fn leave(&self) {
         self.0.fetch_sub(1, Relaxed);
+    }
+
+    #[cfg(test)]
+    pub(super) fn count(&self) -> u32 {
+        self.0.load(Relaxed)
     }
 }
