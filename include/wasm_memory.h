@@ -725,7 +725,8 @@ void wasm_config_memory_bounds_set(struct wasm_config_t *config,
 /**
  * Sets how many bytes of address space to reserve for each memory, so that it grows within them
  * without moving. Default: 4 GiB for 32-bit memories, 16 GiB for 64-bit ones; CHECKED memories
- * reserve no more than their maximum.
+ * reserve no more than their maximum. Shared memories, which never move, reserve no less than theirs, but for
+ * one beyond a sixteenth of the address space.
  *
  * Growth past the reservation fails with `OUT_OF_MEMORY`, unless `memory_may_move` is set; the
  * sentence names this option. Under GUARDED a memory has at least this reservation; generated
@@ -2229,12 +2230,12 @@ wasm_memory_status_t wasm_memory_hexdump(const struct wasm_memory_t *memory,
  * Makes a shared memory of zeros with the minimum size of its type, in no store yet. Nobody is asked: no limits
  * and no limiter.
  *
- * Parameters: `engine`, `type`: not consumed; both may be deleted after the call. `out`: the token, NULL on
- * failure.
+ * Parameters: `engine`, `type`: not consumed; both may be deleted after the call. `out`: the token, NULL
+ * on failure.
  * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (the type is not shared), `OUT_OF_MEMORY` (errno is the
  * system's; the sentence names the likely limit and the option that helps), `UNSUPPORTED` (an engine whose
- * memories the host makes; GUARDED on a host that cannot guard; `memory_exportable` on a system where this version
- * cannot), `IO` (`memory_exportable`, and the system refuses a descriptor; errno says why).
+ * memories the host makes; GUARDED on a host that cannot guard; `memory_exportable` on a system where this
+ * version cannot), `IO` (`memory_exportable`, and the system refuses a descriptor; errno says why).
  * Ownership: the token is the caller's, until `wasm_shared_memory_delete`.
  * Threads: any.
  * Invalidates: nothing.
@@ -2297,8 +2298,9 @@ struct wasm_shared_memory_t *wasm_memory_share(const struct wasm_memory_t *memor
 /**
  * A handle of a shared memory in a store, whose limits and limiter decide on growth through this handle.
  *
- * Limits and limiter are asked as for a new memory with the bytes that this one has now. Each handle obtained counts as
- * one memory with those bytes, until it and its copies are deleted; growth through other stores is added when this one grows it.
+ * Limits and limiter are asked as for a new memory with the bytes that this one has now. Each handle
+ * obtained counts as one memory with those bytes, until it and its copies are deleted; growth through
+ * other stores is added when this one grows it.
  *
  * Parameters: `store`, `shared`: not consumed; the store may be one of another engine.
  * Returns: the handle; NULL for NULL (`NULL_ARGUMENT`), when a limit of the store or its limiter refuses
@@ -2316,14 +2318,15 @@ struct wasm_memory_t *wasm_memory_obtain(struct wasm_store_t *store,
  * Makes a descriptor from which other processes can import the memory, for example one that is inherited or sent
  * through a socket. They see the same bytes, its growth, and each other's waits and notifies.
  *
- * Processes that share a memory in this way trust each other. The memory lives as long as any process has it, or
- * a descriptor. One that is killed leaves the others sound, unless that happens while it changes the queue of
- * waiters (a matter of nanoseconds): then a thread that it was about to wake may wait until the queue is used again.
+ * Processes that share a memory in this way trust each other. The memory lives as long as any process has
+ * it, or a descriptor. One that is killed leaves the others sound, unless that happens while it changes
+ * the queue of waiters (a matter of nanoseconds): then a thread that it was about to wake may wait until
+ * the queue is used again.
  *
- * Parameters: `shared`: not consumed; made by an engine with `wasm_config_memory_exportable_set`, or imported.
- * `out_fd`: a descriptor that is closed on exec (on Windows, a HANDLE); 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `UNSUPPORTED` (another memory, or a system where this version cannot), `IO` (the
- * system has no descriptor left; errno says so).
+ * Parameters: `shared`: not consumed; made by an engine with `wasm_config_memory_exportable_set`, or
+ * imported. `out_fd`: a descriptor that is closed on exec (on Windows, a HANDLE); 0 on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNSUPPORTED` (another memory, or a system where this version cannot),
+ * `IO` (the system has no descriptor left; errno says so).
  * Ownership: the descriptor is the caller's, to be closed.
  * Threads: any.
  * Invalidates: nothing.
@@ -2335,19 +2338,19 @@ wasm_memory_status_t wasm_shared_memory_export(const struct wasm_shared_memory_t
 /**
  * Makes a shared memory of a descriptor that `wasm_shared_memory_export` made, in this process or another.
  *
- * Growth by another process is seen at the next call that asks for the size, grows, or would fail its bounds check;
- * until then the length here, in the view too, is the smaller one of before. Two imports in one process are two
- * memories over the same bytes.
+ * Growth by another process is seen at the next call that asks for the size, grows, or would fail its
+ * bounds check; until then the length here, in the view too, is the smaller one of before. Two imports in
+ * one process are two memories over the same bytes.
  *
  * Parameters: `engine`: not consumed; its options decide on bounds and reservation, and it need not have
  * `memory_exportable`. `type`: not consumed; what the memory is wanted as. `fd`: a descriptor. `out`: the
  * token, NULL on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (a type that is not shared; one that the memory does not match as
- * an import: the same index type and page size, at least the minimum in size, at most the maximum), `UNSUPPORTED` (as
- * `wasm_shared_memory_new`), `IO` (no descriptor: errno is EBADF; one of something else, or of another version; one
- * that is damaged), `OUT_OF_MEMORY`. Nothing is mapped then.
- * Ownership: the token is the caller's, until `wasm_shared_memory_delete`; the descriptor stays the caller's
- * and is not needed any more.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (a type that is not shared; one that the memory does not
+ * match as an import: the same index type and page size, at least the minimum in size, at most the
+ * maximum), `UNSUPPORTED` (as `wasm_shared_memory_new`), `IO` (no descriptor: errno is EBADF; one of
+ * something else, or of another version; one that is damaged), `OUT_OF_MEMORY`. Nothing is mapped then.
+ * Ownership: the token is the caller's, until `wasm_shared_memory_delete`; the descriptor stays the
+ * caller's and is not needed any more.
  * Threads: any.
  * Invalidates: nothing.
  * Specification: import matching.
@@ -2415,8 +2418,8 @@ wasm_memory_status_t wasm_memory_atomic_rmw8(struct wasm_memory_t *memory,
  * little-endian in memory.
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `expected`: what
- * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
- * on failure; may be NULL.
+ * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was
+ * replaced; 0 on failure; may be NULL.
  * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
@@ -2448,8 +2451,8 @@ wasm_memory_status_t wasm_memory_atomic_load16(const struct wasm_memory_t *memor
 /**
  * Stores a 16-bit integer atomically; sequentially consistent, little-endian in memory.
  *
- * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2. `value`: the
- * number.
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2.
+ * `value`: the number.
  * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
@@ -2466,10 +2469,10 @@ wasm_memory_status_t wasm_memory_atomic_store16(struct wasm_memory_t *memory,
  * little-endian in memory.
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
- * constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number before, 0 on
- * failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
- * looked for in this order.
+ * constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number
+ * before, 0 on failure; may be NULL.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+ * `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2486,10 +2489,11 @@ wasm_memory_status_t wasm_memory_atomic_rmw16(struct wasm_memory_t *memory,
  * Replaces a 16-bit integer if it is the expected one, as one atomic step; sequentially consistent,
  * little-endian in memory.
  *
- * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2. `expected`: what
- * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
- * on failure; may be NULL.
- * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2.
+ * `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
+ * whether it was replaced; 0 on failure; may be NULL.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
+ * in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2520,8 +2524,8 @@ wasm_memory_status_t wasm_memory_atomic_load32(const struct wasm_memory_t *memor
 /**
  * Stores a 32-bit integer atomically; sequentially consistent, little-endian in memory.
  *
- * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4. `value`: the
- * number.
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4.
+ * `value`: the number.
  * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
@@ -2538,10 +2542,10 @@ wasm_memory_status_t wasm_memory_atomic_store32(struct wasm_memory_t *memory,
  * little-endian in memory.
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
- * constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number before, 0 on
- * failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
- * looked for in this order.
+ * constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number
+ * before, 0 on failure; may be NULL.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+ * `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2558,10 +2562,11 @@ wasm_memory_status_t wasm_memory_atomic_rmw32(struct wasm_memory_t *memory,
  * Replaces a 32-bit integer if it is the expected one, as one atomic step; sequentially consistent,
  * little-endian in memory.
  *
- * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4. `expected`: what
- * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
- * on failure; may be NULL.
- * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4.
+ * `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
+ * whether it was replaced; 0 on failure; may be NULL.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
+ * in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2592,8 +2597,8 @@ wasm_memory_status_t wasm_memory_atomic_load64(const struct wasm_memory_t *memor
 /**
  * Stores a 64-bit integer atomically; sequentially consistent, little-endian in memory.
  *
- * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8. `value`: the
- * number.
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8.
+ * `value`: the number.
  * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
@@ -2610,10 +2615,10 @@ wasm_memory_status_t wasm_memory_atomic_store64(struct wasm_memory_t *memory,
  * little-endian in memory.
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
- * constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number before, 0 on
- * failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
- * looked for in this order.
+ * constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number
+ * before, 0 on failure; may be NULL.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+ * `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2630,10 +2635,11 @@ wasm_memory_status_t wasm_memory_atomic_rmw64(struct wasm_memory_t *memory,
  * Replaces a 64-bit integer if it is the expected one, as one atomic step; sequentially consistent,
  * little-endian in memory.
  *
- * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8. `expected`: what
- * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
- * on failure; may be NULL.
- * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8.
+ * `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
+ * whether it was replaced; 0 on failure; may be NULL.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
+ * in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2663,15 +2669,15 @@ WASM_MEMORY_API void wasm_memory_atomic_fence(void);
  * If the 32-bit integer at an offset is the expected one, waits until a notify wakes the thread. Comparing and
  * starting to wait are one step for every notify. It wakes for no other reason than those named here.
  *
- * Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in bytes, a
- * multiple of 4; waits of both widths on an offset share one queue, first come first served. `expected`: the
- * number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps, never cut short; negative: for
- * ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the thread), `_MISMATCH` (another number
- * was there), `_TIMED_OUT`; 0 on failure.
+ * Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in
+ * bytes, a multiple of 4; waits of both widths on an offset share one queue, first come first served.
+ * `expected`: the number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps,
+ * never cut short; negative: for ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the
+ * thread), `_MISMATCH` (another number was there), `_TIMED_OUT`; 0 on failure.
  * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `NOT_SHARED`, `OUT_OF_BOUNDS`, `CLOSED` (by
- * `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by `wasm_memory_interrupt_waiters`),
- * `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an exported memory). The first five are
- * looked for in this order, before the comparison.
+ * `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by
+ * `wasm_memory_interrupt_waiters`), `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an
+ * exported memory). The first five are looked for in this order, before the comparison.
  * Ownership: none passes.
  * Threads: any.
  * Invalidates: nothing.
@@ -2688,15 +2694,15 @@ wasm_memory_status_t wasm_memory_atomic_wait32(struct wasm_memory_t *memory,
  * If the 64-bit integer at an offset is the expected one, waits until a notify wakes the thread. Comparing and
  * starting to wait are one step for every notify. It wakes for no other reason than those named here.
  *
- * Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in bytes, a
- * multiple of 8; waits of both widths on an offset share one queue, first come first served. `expected`: the
- * number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps, never cut short; negative: for
- * ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the thread), `_MISMATCH` (another number
- * was there), `_TIMED_OUT`; 0 on failure.
+ * Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in
+ * bytes, a multiple of 8; waits of both widths on an offset share one queue, first come first served.
+ * `expected`: the number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps,
+ * never cut short; negative: for ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the
+ * thread), `_MISMATCH` (another number was there), `_TIMED_OUT`; 0 on failure.
  * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `NOT_SHARED`, `OUT_OF_BOUNDS`, `CLOSED` (by
- * `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by `wasm_memory_interrupt_waiters`),
- * `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an exported memory). The first five are
- * looked for in this order, before the comparison.
+ * `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by
+ * `wasm_memory_interrupt_waiters`), `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an
+ * exported memory). The first five are looked for in this order, before the comparison.
  * Ownership: none passes.
  * Threads: any.
  * Invalidates: nothing.

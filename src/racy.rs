@@ -22,7 +22,7 @@ pub(crate) unsafe trait Word: Copy {
     unsafe fn store(to: *mut u8, value: Self);
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(all(target_arch = "x86_64", not(wasm_memory_portable)))]
 mod words {
     use super::Word;
     use core::arch::asm;
@@ -110,7 +110,7 @@ mod words {
     }
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+#[cfg(not(all(target_arch = "x86_64", not(wasm_memory_portable))))]
 mod words {
     use super::{Word, copy_in_words};
     use core::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
@@ -123,7 +123,7 @@ mod words {
                 unsafe fn load(from: *const u8) -> Self {
                     // SAFETY: the caller's bytes are readable; aligned where an atomic wants it.
                     unsafe {
-                        if from.addr() & (size_of::<Self>() - 1) == 0 {
+                        if from.addr() & size_of::<Self>().wrapping_sub(1) == 0 {
                             return (*from.cast::<$atomic>()).load(Relaxed);
                         }
                         let mut bytes = [0u8; size_of::<Self>()];
@@ -138,7 +138,7 @@ mod words {
                 unsafe fn store(to: *mut u8, value: Self) {
                     // SAFETY: the caller's bytes are writable; aligned where an atomic wants it.
                     unsafe {
-                        if to.addr() & (size_of::<Self>() - 1) == 0 {
+                        if to.addr() & size_of::<Self>().wrapping_sub(1) == 0 {
                             return (*to.cast::<$atomic>()).store(value, Relaxed);
                         }
                         for (index, byte) in value.to_ne_bytes().iter().enumerate() {
@@ -190,26 +190,23 @@ mod words {
         unsafe { copy_in_words(from, to, length) }
     }
 
+    /// Sets bytes up to a multiple of eight, then words, then what is left.
+    ///
     /// # Safety
     /// As [`super::fill`].
-    pub(super) unsafe fn fill(to: *mut u8, value: u8, length: usize) {
+    pub(super) unsafe fn fill(mut to: *mut u8, value: u8, mut length: usize) {
         let word = u64::from_ne_bytes([value; 8]);
-        // Words lie at multiples of their size.
-        let head = to.addr().wrapping_neg() & 7;
-        let mut at = 0;
-        // SAFETY: the caller's range.
+        // SAFETY: the caller's range; each step starts where the one before ended.
         unsafe {
-            while at < head.min(length) {
-                u8::store(to.add(at), value);
-                at += 1;
-            }
-            while length - at >= 8 {
-                u64::store(to.add(at), word);
-                at += 8;
-            }
-            while at < length {
-                u8::store(to.add(at), value);
-                at += 1;
+            while length != 0 {
+                let step = if length >= 8 && to.addr() & 7 == 0 { 8 } else { 1 };
+                if step == 8 {
+                    u64::store(to, word);
+                } else {
+                    u8::store(to, value);
+                }
+                to = to.add(step);
+                length = length.wrapping_sub(step);
             }
         }
     }

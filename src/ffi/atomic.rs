@@ -225,8 +225,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_rmw8(
 /// little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `expected`: what
-/// is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
-/// on failure; may be NULL.
+/// is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was
+/// replaced; 0 on failure; may be NULL.
 /// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
@@ -264,8 +264,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_load16(
 
 /// Stores a 16-bit integer atomically; sequentially consistent, little-endian in memory.
 ///
-/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2. `value`: the
-/// number.
+/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2.
+/// `value`: the number.
 /// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
@@ -285,10 +285,10 @@ pub unsafe extern "C" fn wasm_memory_atomic_store16(
 /// little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
-/// constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number before, 0 on
-/// failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
-/// looked for in this order.
+/// constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number
+/// before, 0 on failure; may be NULL.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+/// `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -308,10 +308,11 @@ pub unsafe extern "C" fn wasm_memory_atomic_rmw16(
 /// Replaces a 16-bit integer if it is the expected one, as one atomic step; sequentially consistent,
 /// little-endian in memory.
 ///
-/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2. `expected`: what
-/// is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
-/// on failure; may be NULL.
-/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2.
+/// `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
+/// whether it was replaced; 0 on failure; may be NULL.
+/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
+/// in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -348,8 +349,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_load32(
 
 /// Stores a 32-bit integer atomically; sequentially consistent, little-endian in memory.
 ///
-/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4. `value`: the
-/// number.
+/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4.
+/// `value`: the number.
 /// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
@@ -369,10 +370,10 @@ pub unsafe extern "C" fn wasm_memory_atomic_store32(
 /// little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
-/// constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number before, 0 on
-/// failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
-/// looked for in this order.
+/// constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number
+/// before, 0 on failure; may be NULL.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+/// `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -392,10 +393,11 @@ pub unsafe extern "C" fn wasm_memory_atomic_rmw32(
 /// Replaces a 32-bit integer if it is the expected one, as one atomic step; sequentially consistent,
 /// little-endian in memory.
 ///
-/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4. `expected`: what
-/// is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
-/// on failure; may be NULL.
-/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4.
+/// `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
+/// whether it was replaced; 0 on failure; may be NULL.
+/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
+/// in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -432,8 +434,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_load64(
 
 /// Stores a 64-bit integer atomically; sequentially consistent, little-endian in memory.
 ///
-/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8. `value`: the
-/// number.
+/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8.
+/// `value`: the number.
 /// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
@@ -453,10 +455,10 @@ pub unsafe extern "C" fn wasm_memory_atomic_store64(
 /// little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
-/// constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number before, 0 on
-/// failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
-/// looked for in this order.
+/// constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number
+/// before, 0 on failure; may be NULL.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+/// `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -476,10 +478,11 @@ pub unsafe extern "C" fn wasm_memory_atomic_rmw64(
 /// Replaces a 64-bit integer if it is the expected one, as one atomic step; sequentially consistent,
 /// little-endian in memory.
 ///
-/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8. `expected`: what
-/// is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was replaced; 0
-/// on failure; may be NULL.
-/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8.
+/// `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
+/// whether it was replaced; 0 on failure; may be NULL.
+/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
+/// in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -513,15 +516,15 @@ pub extern "C" fn wasm_memory_atomic_fence() {
 /// If the 32-bit integer at an offset is the expected one, waits until a notify wakes the thread. Comparing and
 /// starting to wait are one step for every notify. It wakes for no other reason than those named here.
 ///
-/// Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in bytes, a
-/// multiple of 4; waits of both widths on an offset share one queue, first come first served. `expected`: the
-/// number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps, never cut short; negative: for
-/// ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the thread), `_MISMATCH` (another number
-/// was there), `_TIMED_OUT`; 0 on failure.
+/// Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in
+/// bytes, a multiple of 4; waits of both widths on an offset share one queue, first come first served.
+/// `expected`: the number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps,
+/// never cut short; negative: for ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the
+/// thread), `_MISMATCH` (another number was there), `_TIMED_OUT`; 0 on failure.
 /// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `NOT_SHARED`, `OUT_OF_BOUNDS`, `CLOSED` (by
-/// `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by `wasm_memory_interrupt_waiters`),
-/// `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an exported memory). The first five are
-/// looked for in this order, before the comparison.
+/// `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by
+/// `wasm_memory_interrupt_waiters`), `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an
+/// exported memory). The first five are looked for in this order, before the comparison.
 /// Ownership: none passes.
 /// Threads: any.
 /// Invalidates: nothing.
@@ -541,15 +544,15 @@ pub unsafe extern "C" fn wasm_memory_atomic_wait32(
 /// If the 64-bit integer at an offset is the expected one, waits until a notify wakes the thread. Comparing and
 /// starting to wait are one step for every notify. It wakes for no other reason than those named here.
 ///
-/// Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in bytes, a
-/// multiple of 8; waits of both widths on an offset share one queue, first come first served. `expected`: the
-/// number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps, never cut short; negative: for
-/// ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the thread), `_MISMATCH` (another number
-/// was there), `_TIMED_OUT`; 0 on failure.
+/// Parameters: `memory`: not consumed; the handle may be deleted while the thread waits. `offset`: in
+/// bytes, a multiple of 8; waits of both widths on an offset share one queue, first come first served.
+/// `expected`: the number. `timeout_ns`: the longest wait, in nanoseconds of a clock that never jumps,
+/// never cut short; negative: for ever; 0: not at all. `out`: `WASM_MEMORY_WAIT_OK` (a notify counted the
+/// thread), `_MISMATCH` (another number was there), `_TIMED_OUT`; 0 on failure.
 /// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `NOT_SHARED`, `OUT_OF_BOUNDS`, `CLOSED` (by
-/// `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by `wasm_memory_interrupt_waiters`),
-/// `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an exported memory). The first five are
-/// looked for in this order, before the comparison.
+/// `wasm_memory_close_waiters`, before or while it waited), `INTERRUPTED` (by
+/// `wasm_memory_interrupt_waiters`), `TOO_MANY_WAITERS` (2^32 - 1 threads, or 32768 of all processes on an
+/// exported memory). The first five are looked for in this order, before the comparison.
 /// Ownership: none passes.
 /// Threads: any.
 /// Invalidates: nothing.

@@ -37,12 +37,12 @@ fn into_token(shared: SharedMemory) -> *mut wasm_shared_memory_t {
 /// Makes a shared memory of zeros with the minimum size of its type, in no store yet. Nobody is asked: no limits
 /// and no limiter.
 ///
-/// Parameters: `engine`, `type`: not consumed; both may be deleted after the call. `out`: the token, NULL on
-/// failure.
+/// Parameters: `engine`, `type`: not consumed; both may be deleted after the call. `out`: the token, NULL
+/// on failure.
 /// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (the type is not shared), `OUT_OF_MEMORY` (errno is the
 /// system's; the sentence names the likely limit and the option that helps), `UNSUPPORTED` (an engine whose
-/// memories the host makes; GUARDED on a host that cannot guard; `memory_exportable` on a system where this version
-/// cannot), `IO` (`memory_exportable`, and the system refuses a descriptor; errno says why).
+/// memories the host makes; GUARDED on a host that cannot guard; `memory_exportable` on a system where this
+/// version cannot), `IO` (`memory_exportable`, and the system refuses a descriptor; errno says why).
 /// Ownership: the token is the caller's, until `wasm_shared_memory_delete`.
 /// Threads: any.
 /// Invalidates: nothing.
@@ -135,8 +135,9 @@ pub unsafe extern "C" fn wasm_memory_share(
 
 /// A handle of a shared memory in a store, whose limits and limiter decide on growth through this handle.
 ///
-/// Limits and limiter are asked as for a new memory with the bytes that this one has now. Each handle obtained counts as
-/// one memory with those bytes, until it and its copies are deleted; growth through other stores is added when this one grows it.
+/// Limits and limiter are asked as for a new memory with the bytes that this one has now. Each handle
+/// obtained counts as one memory with those bytes, until it and its copies are deleted; growth through
+/// other stores is added when this one grows it.
 ///
 /// Parameters: `store`, `shared`: not consumed; the store may be one of another engine.
 /// Returns: the handle; NULL for NULL (`NULL_ARGUMENT`), when a limit of the store or its limiter refuses
@@ -163,14 +164,15 @@ pub unsafe extern "C" fn wasm_memory_obtain(
 /// Makes a descriptor from which other processes can import the memory, for example one that is inherited or sent
 /// through a socket. They see the same bytes, its growth, and each other's waits and notifies.
 ///
-/// Processes that share a memory in this way trust each other. The memory lives as long as any process has it, or
-/// a descriptor. One that is killed leaves the others sound, unless that happens while it changes the queue of
-/// waiters (a matter of nanoseconds): then a thread that it was about to wake may wait until the queue is used again.
+/// Processes that share a memory in this way trust each other. The memory lives as long as any process has
+/// it, or a descriptor. One that is killed leaves the others sound, unless that happens while it changes
+/// the queue of waiters (a matter of nanoseconds): then a thread that it was about to wake may wait until
+/// the queue is used again.
 ///
-/// Parameters: `shared`: not consumed; made by an engine with `wasm_config_memory_exportable_set`, or imported.
-/// `out_fd`: a descriptor that is closed on exec (on Windows, a HANDLE); 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `UNSUPPORTED` (another memory, or a system where this version cannot), `IO` (the
-/// system has no descriptor left; errno says so).
+/// Parameters: `shared`: not consumed; made by an engine with `wasm_config_memory_exportable_set`, or
+/// imported. `out_fd`: a descriptor that is closed on exec (on Windows, a HANDLE); 0 on failure.
+/// Returns: `OK`, `NULL_ARGUMENT`, `UNSUPPORTED` (another memory, or a system where this version cannot),
+/// `IO` (the system has no descriptor left; errno says so).
 /// Ownership: the descriptor is the caller's, to be closed.
 /// Threads: any.
 /// Invalidates: nothing.
@@ -190,19 +192,19 @@ pub unsafe extern "C" fn wasm_shared_memory_export(
 
 /// Makes a shared memory of a descriptor that `wasm_shared_memory_export` made, in this process or another.
 ///
-/// Growth by another process is seen at the next call that asks for the size, grows, or would fail its bounds check;
-/// until then the length here, in the view too, is the smaller one of before. Two imports in one process are two
-/// memories over the same bytes.
+/// Growth by another process is seen at the next call that asks for the size, grows, or would fail its
+/// bounds check; until then the length here, in the view too, is the smaller one of before. Two imports in
+/// one process are two memories over the same bytes.
 ///
 /// Parameters: `engine`: not consumed; its options decide on bounds and reservation, and it need not have
 /// `memory_exportable`. `type`: not consumed; what the memory is wanted as. `fd`: a descriptor. `out`: the
 /// token, NULL on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (a type that is not shared; one that the memory does not match as
-/// an import: the same index type and page size, at least the minimum in size, at most the maximum), `UNSUPPORTED` (as
-/// `wasm_shared_memory_new`), `IO` (no descriptor: errno is EBADF; one of something else, or of another version; one
-/// that is damaged), `OUT_OF_MEMORY`. Nothing is mapped then.
-/// Ownership: the token is the caller's, until `wasm_shared_memory_delete`; the descriptor stays the caller's
-/// and is not needed any more.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (a type that is not shared; one that the memory does not
+/// match as an import: the same index type and page size, at least the minimum in size, at most the
+/// maximum), `UNSUPPORTED` (as `wasm_shared_memory_new`), `IO` (no descriptor: errno is EBADF; one of
+/// something else, or of another version; one that is damaged), `OUT_OF_MEMORY`. Nothing is mapped then.
+/// Ownership: the token is the caller's, until `wasm_shared_memory_delete`; the descriptor stays the
+/// caller's and is not needed any more.
 /// Threads: any.
 /// Invalidates: nothing.
 /// Specification: import matching.

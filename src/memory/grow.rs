@@ -27,7 +27,7 @@ impl Memory {
         let Backing::Ours(region) = &self.backing else { return None };
         // SAFETY: as in `make_room`.
         let open = unsafe { &*region.get() }.as_ref()?.open_bytes();
-        let current = self.pages();
+        let current = Pages(self.view.byte_length() as u64 >> self.ty.page_size().log2());
         let wanted = current.checked_add(delta).filter(|wanted| *wanted <= self.growth_limit)?;
         let length = wanted.host_bytes(self.ty.page_size()).filter(|length| *length <= open)?;
         if delta != Pages(0) {

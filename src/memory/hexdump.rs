@@ -2,6 +2,7 @@
 
 use super::Memory;
 use crate::error::Error;
+use crate::racy;
 use core::fmt;
 
 /// A range of a memory as text: a title, then sixteen bytes to a line, in hexadecimal and ASCII.
@@ -71,7 +72,7 @@ impl fmt::Display for Hexdump<'_> {
             let from = self.memory.range(at, count).map_err(|_| fmt::Error)?;
             // SAFETY: `range` found the bytes in the memory; the line has room for them. (It found them
             // in `hexdump` too, and no memory shrinks, so it does not fail.)
-            unsafe { from.copy_to(bytes.as_mut_ptr(), bytes.len()) };
+            unsafe { racy::copy(from, bytes.as_mut_ptr(), bytes.len()) };
             write!(f, "{at:04x}: ")?;
             bytes.iter().try_for_each(|byte| write!(f, "{byte:02x} "))?;
             (count..LINE).try_for_each(|_| f.write_str("   "))?;

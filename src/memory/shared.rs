@@ -187,8 +187,8 @@ impl Memory {
 #[derive(Clone, Debug)]
 pub struct SharedMemory(pub(crate) Ref<Memory>);
 
-// SAFETY: what a `Memory` that is shared does with `&self` is done by atomic operations, by accesses that may race
-// (`racy`), and under locks; `of` and the constructors make sure that it is one.
+// SAFETY: what a `Memory` that is shared does with `&self` is done by atomic operations, by accesses that
+// may race (`racy`), and under locks; `of` and the constructors make sure that it is one.
 unsafe impl Send for SharedMemory {}
 // SAFETY: as above.
 unsafe impl Sync for SharedMemory {}

@@ -134,9 +134,9 @@ impl Store {
         })
     }
 
-    /// A reference in this store to a shared memory. Limits and limiter are asked as for a new memory of the size that
-    /// it has now; fails with [`Error::AsyncRequired`] where an asynchronous limiter would have to be asked.
-    /// Each reference counts as one memory until it and its clones are gone.
+    /// A reference in this store to a shared memory. Limits and limiter are asked as for a new memory of
+    /// the size that it has now; fails with [`Error::AsyncRequired`] where an asynchronous limiter would
+    /// have to be asked. Each reference counts as one memory until it and its clones are gone.
     pub fn obtain(&self, shared: &SharedMemory) -> Result<StoreMemory, Error> {
         let memory = shared.0.clone();
         if !self.asks() {

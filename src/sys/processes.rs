@@ -30,11 +30,16 @@ impl SharedFile {
         }
         let size = libc::off_t::try_from(bytes).map_err(|_| OsError(libc::EFBIG))?;
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-        // SAFETY: the name is a C string; the descriptor is new and nobody else's.
-        let descriptor = unsafe {
-            let descriptor = checked(libc::memfd_create(c"wasm_memory".as_ptr(), flags))?;
-            OwnedFd::from_raw_fd(descriptor)
-        };
+        // SAFETY: the name is a C string.
+        let create = |flags| checked(unsafe { libc::memfd_create(c"wasm_memory".as_ptr(), flags) });
+        // Nobody is to execute it; a system may demand that this is said, and an old one does not know it.
+        let descriptor =
+            create(flags | libc::MFD_NOEXEC_SEAL).or_else(|refused| match refused {
+                OsError(libc::EINVAL) => create(flags),
+                refused => Err(refused),
+            })?;
+        // SAFETY: the descriptor is new and nobody else's.
+        let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
         // SAFETY: two calls on a live descriptor.
         unsafe {
             checked(libc::ftruncate(descriptor.as_raw_fd(), size))?;

@@ -1,10 +1,10 @@
 //! The queue of a memory that several processes have mapped.
 //!
-//! Everything lies in a block that all of them map, each somewhere else. A waiter takes one of a fixed number
-//! of places in it; as long as it waits, its thread holds the lock of that place. A process may be killed at any moment:
-//! the system then hands its locks over, which tells the others. The dead are never counted by a
-//! notify. Who dies in the middle of a change of the queue leaves its lock to the next one, who puts
-//! the queue together again from the places.
+//! Everything lies in a block that all of them map, each somewhere else. A waiter takes one of a fixed
+//! number of places in it; as long as it waits, its thread holds the lock of that place. A process may be
+//! killed at any moment: the system then hands its locks over, which tells the others. The dead are never
+//! counted by a notify. Who dies in the middle of a change of the queue leaves its lock to the next one,
+//! who puts the queue together again from the places.
 
 use super::list::{ASLEEP, AWAKE, CLOSED, INTERRUPTED, Link, List, NONE, NOTIFIED, Origin, Waiter};
 use super::primitives::{Scope, sleep_while, wake};

@@ -7,9 +7,9 @@
 //!
 //! A notifier that finds nobody announced in its bucket goes away without the lock. A waiter announces
 //! itself first and compares the value after that, a notifier's value is written before it looks for
-//! announcements, and each has a sequentially consistent fence in between. So either the notifier sees the announcement, or
-//! the waiter sees the new value. A notifier that saw an announcement takes the lock, under which waiters
-//! compare and enter the list as one step.
+//! announcements, and each has a sequentially consistent fence in between. So either the notifier sees the
+//! announcement, or the waiter sees the new value. A notifier that saw an announcement takes the lock,
+//! under which waiters compare and enter the list as one step.
 //!
 //! # Who ends a wait
 //!

@@ -1,9 +1,10 @@
 //! How long a thread looks for its notification before it sleeps.
 //!
 //! Waking a thread that sleeps costs tens of microseconds where the other core has to be woken too; one
-//! that looks again and again hears of it in a tenth of one, but takes a core. So a thread looks for about as long
-//! as a wake costs. What is spent in vain is paid for with time in which nobody spins, many times as long; so
-//! waiting costs next to nothing where it lasts, and where the cores are busy with other threads.
+//! that looks again and again hears of it in a tenth of one, but takes a core. So a thread looks for about
+//! as long as a wake costs. What is spent in vain is paid for with time in which nobody spins, many times
+//! as long; so waiting costs next to nothing where it lasts, and where the cores are busy with other
+//! threads.
 
 use super::list::SPINNING;
 use super::primitives::{self, monotonic_nanoseconds};
