@@ -1,10 +1,12 @@
-"""A tour of linear memories from Python: the basics, growth and bounds, direct access with ctypes, a look at the bytes.
+"""A tour of linear memories from Python: the basics, growth and bounds, direct access with ctypes, a look at the bytes,
+and a memory that threads share.
 
     WASM_MEMORY_LIBRARY=PREFIX/lib/libwasm_memory.so python3 tour.py
 """
 
 import ctypes
 import sys
+import threading
 
 import wasm_memory
 
@@ -112,8 +114,66 @@ def inspection():
         assert memory.hexdump(store, start, length) == dump(memory, store, start, length)
 
 
+def shared_memory_and_threads():
+    engine = wasm_memory.Engine()
+    kind = wasm_memory.MemoryType(wasm_memory.Limits(1, 5), shared=True)
+    shared = wasm_memory.SharedMemory(engine, kind)
+
+    def work(number):
+        store = wasm_memory.Store(engine)  # each thread has its own, and its own view of the memory
+        memory = shared.as_memory(store)
+        memory.write(store, f"Thread {number} was here!".encode(), number * 32)
+        memory.grow(store, 1)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    store = wasm_memory.Store(engine)
+    memory = shared.as_memory(store)
+    for number in range(3):
+        text = memory.read(store, number * 32, number * 32 + 32).rstrip(b"\0").decode()
+        print(text)
+        assert text == f"Thread {number} was here!"
+    assert shared.size() == memory.size(store) == 4
+    print(dump(memory, store, 0, 96), end="")
+
+
+def waiting_and_waking():
+    shared = wasm_memory.SharedMemory(wasm_memory.Engine(),
+                                      wasm_memory.MemoryType(wasm_memory.Limits(1, 1), shared=True))
+    flag, letter = 0, 64
+    received = []
+
+    def receive():
+        while shared.atomic_load(flag) == 0:
+            shared.atomic_wait32(flag, 0)  # other threads go on meanwhile
+        received.append(shared.read(letter, letter + 5))
+
+    receiver = threading.Thread(target=receive)
+    receiver.start()
+    shared.write(b"hello", letter)
+    shared.atomic_store(flag, 1)
+    shared.atomic_notify(flag)
+    receiver.join()
+    print("received:", received[0].decode())
+    assert received == [b"hello"]
+
+    assert shared.atomic_wait32(flag, 0) is wasm_memory.WaitResult.MISMATCH
+    assert shared.atomic_wait32(flag, 1, timeout=0.001) is wasm_memory.WaitResult.TIMED_OUT
+    shared.close_waiters()
+    try:
+        shared.atomic_wait32(flag, 1)
+        raise AssertionError("it waited after the end")
+    except wasm_memory.WasmMemoryError as error:
+        print(f"{error.status.name}: {error}")
+        assert error.status is wasm_memory.Status.CLOSED
+
+
 def main():
-    for stop in (basics, growth_and_bounds, direct_access, inspection):
+    for stop in (basics, growth_and_bounds, direct_access, inspection, shared_memory_and_threads, waiting_and_waking):
         print(f"--- {stop.__name__.replace('_', ' ')}")
         stop()
     return 0

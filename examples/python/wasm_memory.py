@@ -13,24 +13,24 @@ memories runs with `import wasm_memory as wasmtime`.
 The library is the file that the environment variable WASM_MEMORY_LIBRARY names, or else what the system finds under the
 name wasm_memory. Python 3.8 or newer.
 
-Threads: a call holds the interpreter's lock while it is in the library, so threads may share what is here. Nobody may
-close an object that another thread is using, as with files.
+Threads: a call holds the interpreter's lock while it is in the library, so threads may share what is here. The waits of
+a SharedMemory let go of it. Nobody may close an object that another thread is using, as with files; only those who wait
+may be left waiting.
 """
 
 import ctypes
 import ctypes.util
 import enum
+import math
 import operator
 import os
 import weakref
 
-__all__ = ["Engine", "Limits", "Memory", "MemoryType", "Status", "Store", "WasmMemoryError", "WasmtimeError",
-           "PAGE_SIZE", "library_version"]
+__all__ = ["Config", "Engine", "Limits", "Memory", "MemoryType", "Rmw", "SharedMemory", "Status", "Store", "WaitResult",
+           "WasmMemoryError", "WasmtimeError", "PAGE_SIZE", "library_version"]
 
 PAGE_SIZE = 65536
 """The size of a page in bytes."""
-
-_U64_MAX = 2**64 - 1
 
 
 class Status(enum.IntEnum):
@@ -61,6 +61,25 @@ class Status(enum.IntEnum):
     HOST_CONTRACT = 22
 
 
+class Rmw(enum.IntEnum):
+    """What SharedMemory.atomic_rmw does: the numbers of the C header."""
+
+    ADD = 0
+    SUB = 1
+    AND = 2
+    OR = 3
+    XOR = 4
+    XCHG = 5
+
+
+class WaitResult(enum.IntEnum):
+    """How a wait ended: the numbers of the C header."""
+
+    OK = 0
+    MISMATCH = 1
+    TIMED_OUT = 2
+
+
 class WasmMemoryError(Exception):
     """A call that the library refused. Its text is the library's sentence.
 
@@ -82,6 +101,7 @@ WasmtimeError = WasmMemoryError
 
 _status = ctypes.c_int32
 _handle = ctypes.c_void_p
+_u32 = ctypes.c_uint32
 _u64 = ctypes.c_uint64
 _size = ctypes.c_size_t
 _bytes = ctypes.c_void_p
@@ -101,6 +121,7 @@ _SIGNATURES = {
     "wasm_memorytype_is64": (ctypes.c_bool, [_handle]),
     "wasm_memorytype_isshared": (ctypes.c_bool, [_handle]),
     "wasm_memory_try_new": (_status, [_handle, _handle, ctypes.POINTER(_handle)]),
+    "wasm_memory_copy": (_handle, [_handle]),
     "wasm_memory_delete": (None, [_handle]),
     "wasm_memory_type": (_handle, [_handle]),
     "wasm_memory_try_grow": (_status, [_handle, _u64, ctypes.POINTER(_u64)]),
@@ -110,6 +131,28 @@ _SIGNATURES = {
     "wasm_memory_read": (_status, [_handle, _u64, _bytes, _size]),
     "wasm_memory_write": (_status, [_handle, _u64, _bytes, _size]),
     "wasm_memory_hexdump": (_status, [_handle, _u64, _u64, ctypes.c_char_p, _size, ctypes.POINTER(_size)]),
+    "wasm_shared_memory_new": (_status, [_handle, _handle, ctypes.POINTER(_handle)]),
+    "wasm_shared_memory_delete": (None, [_handle]),
+    "wasm_shared_memory_type": (_handle, [_handle]),
+    "wasm_memory_obtain": (_handle, [_handle, _handle]),
+    "wasm_memory_atomic_notify": (_status, [_handle, _u64, _u32, ctypes.POINTER(_u32)]),
+    "wasm_memory_interrupt_waiters": (_status, [_handle, ctypes.POINTER(_u32)]),
+    "wasm_memory_close_waiters": (_status, [_handle]),
+}
+
+_WORDS = {8: ctypes.c_uint8, 16: ctypes.c_uint16, 32: _u32, 64: _u64}
+for _bits, _word in _WORDS.items():
+    _SIGNATURES.update({
+        f"wasm_memory_atomic_load{_bits}": (_status, [_handle, _u64, ctypes.POINTER(_word)]),
+        f"wasm_memory_atomic_store{_bits}": (_status, [_handle, _u64, _word]),
+        f"wasm_memory_atomic_rmw{_bits}": (_status, [_handle, ctypes.c_int32, _u64, _word, ctypes.POINTER(_word)]),
+        f"wasm_memory_atomic_cmpxchg{_bits}": (_status, [_handle, _u64, _word, _word, ctypes.POINTER(_word)]),
+    })
+
+_WAITS = {
+    f"wasm_memory_atomic_wait{bits}": (_status, [_handle, _u64, _WORDS[bits], ctypes.c_int64,
+                                                 ctypes.POINTER(ctypes.c_int32)])
+    for bits in (32, 64)
 }
 
 
@@ -118,17 +161,19 @@ def _load():
     if not path:
         raise ImportError("the library wasm_memory was not found: install it, or set WASM_MEMORY_LIBRARY to its file")
     try:
-        library = ctypes.PyDLL(path)  # the form that holds the interpreter's lock: see "Threads" above
-        for name, (result, arguments) in _SIGNATURES.items():
-            function = getattr(library, name)
-            function.restype = result
-            function.argtypes = arguments
+        # PyDLL is the form that holds the interpreter's lock, CDLL the one that lets go of it: see "Threads" above.
+        forms = ctypes.PyDLL(path), ctypes.CDLL(path)
+        for library, signatures in zip(forms, (_SIGNATURES, _WAITS)):
+            for name, (result, arguments) in signatures.items():
+                function = getattr(library, name)
+                function.restype = result
+                function.argtypes = arguments
     except (OSError, AttributeError) as error:
         raise ImportError(f"{path} is not a library of wasm_memory that this file knows: {error}") from error
-    return library
+    return forms
 
 
-_library = _load()
+_library, _waiting_library = _load()
 
 
 def library_version():
@@ -148,11 +193,11 @@ def _check(status):
         raise WasmMemoryError(_last_error(), status)
 
 
-def _unsigned(what, number):
-    """A number for the library. ctypes would cut it to 64 bits in silence."""
+def _unsigned(what, number, bits=64):
+    """A number for the library. ctypes would cut it to its bits in silence."""
     number = operator.index(number)
-    if not 0 <= number <= _U64_MAX:
-        raise WasmMemoryError(f"{what} must be from 0 to 2**64 - 1, not {number}", Status.INVALID_ARGUMENT)
+    if not 0 <= number < 2**bits:
+        raise WasmMemoryError(f"{what} must be from 0 to 2**{bits} - 1, not {number}", Status.INVALID_ARGUMENT)
     return number
 
 
@@ -202,10 +247,19 @@ class _Owner:
 # --- the classes ------------------------------------------------------------------------------------------------------
 
 
-class Engine(_Owner):
-    """What stores are made in."""
+class Config:
+    """The options of an engine. There is one, for programs that turn threads on before they share a memory."""
 
-    def __init__(self):
+    def wasm_threads(self, enable):
+        """Does nothing, whether it is called or set: shared memories are there without it."""
+
+
+class Engine(_Owner):
+    """What stores and shared memories are made in."""
+
+    def __init__(self, config=None):
+        if not isinstance(config, (Config, type(None))):
+            raise TypeError(f"a Config is needed, not a {type(config).__name__}")
         super().__init__(_library.wasm_engine_new(), _library.wasm_engine_delete)
 
 
@@ -280,6 +334,13 @@ class Memory(_Owner):
         _check(_library.wasm_memory_try_new(Store._take(store), MemoryType._take(ty), ctypes.byref(handle)))
         super().__init__(handle.value, _library.wasm_memory_delete)
         self._store = store
+
+    @classmethod
+    def _of(cls, store, handle):
+        self = cls.__new__(cls)
+        _Owner.__init__(self, handle, _library.wasm_memory_delete)
+        self._store = store
+        return self
 
     def _in(self, store):
         """The handle, if it is a memory of that store."""
@@ -361,15 +422,11 @@ class Memory(_Owner):
         value = _as_bytes(value)
         if len(value) != len(indices):
             raise ValueError(f"a slice of {len(indices)} bytes cannot become {len(value)} bytes")
-        if not indices:
-            return
-        if indices.step == 1:
+        if indices.step == 1 and indices:
             _check(_library.wasm_memory_write(self._open, indices[0], value, len(value)))
             return
-        low, high = min(indices[0], indices[-1]), max(indices[0], indices[-1])
-        block = bytearray(self._bytes(low, high + 1 - low))
-        block[::indices.step] = value
-        _check(_library.wasm_memory_write(self._open, low, bytes(block), len(block)))
+        for index, byte in zip(indices, value):  # one by one, because what lies between may be another thread's
+            _check(_library.wasm_memory_write(self._open, index, bytes([byte]), 1))
 
     def _bytes(self, start, length):
         memory_length = len(self)
@@ -386,7 +443,7 @@ class Memory(_Owner):
         offset = operator.index(position)
         if offset < 0:
             offset += length
-        if not 0 <= offset <= _U64_MAX:
+        if not 0 <= offset < 2**64:
             raise WasmMemoryError(f"out of bounds memory access: {position} in a memory of {length} bytes",
                                   Status.OUT_OF_BOUNDS)
         return offset
@@ -397,3 +454,146 @@ class Memory(_Owner):
         if not -length <= index < length:
             raise IndexError(f"{index} in a memory of {length} bytes")
         return index + length if index < 0 else index
+
+
+class SharedMemory(_Owner):
+    """A linear memory that threads share: all of them may use this object, or each its own `as_memory(store)`.
+
+    Offsets of atomic operations are multiples of the width, which `bits` says: 8, 16, 32 or 64. Numbers are unsigned.
+    """
+
+    def __init__(self, engine, ty):
+        """The type is a shared one, or one with a maximum, of which the shared one is made."""
+        MemoryType._take(ty)
+        if not ty.is_shared:
+            ty = MemoryType(ty.limits, ty.is_64, shared=True)
+        handle = _handle()
+        _check(_library.wasm_shared_memory_new(Engine._take(engine), ty._open, ctypes.byref(handle)))
+        super().__init__(handle.value, _library.wasm_shared_memory_delete)
+        self._store = Store(engine)
+        self._memory = self.as_memory(self._store)
+
+    def close(self):
+        """Gives it back. The memory stays as long as there is an `as_memory` of it, or a thread that waits in it."""
+        self._memory.close()
+        self._store.close()
+        super().close()
+
+    @property
+    def _own(self):
+        """A view of the memory, for what needs one."""
+        self._open  # refuses a closed one
+        return self._memory
+
+    def type(self):
+        """The type, with the current size as minimum."""
+        return MemoryType._of(_library.wasm_shared_memory_type(self._open))
+
+    def as_memory(self, store):
+        """The same memory as one of that store, for what takes a Memory."""
+        Store._take(store)
+        return Memory._of(store, _library.wasm_memory_obtain(store._open, self._open))
+
+    # --- what a Memory does, without a store: see there ---
+
+    def grow(self, delta):
+        """Grows by `delta` pages of zeros. Returns the pages before: no two calls get the same number."""
+        return self._own.grow(self._store, delta)
+
+    def size(self):
+        return self._own.size(self._store)
+
+    def data_len(self):
+        return self._own.data_len(self._store)
+
+    def data_ptr(self):
+        return self._own.data_ptr(self._store)
+
+    def read(self, start=0, stop=None):
+        return self._own.read(self._store, start, stop)
+
+    def write(self, data, start=0):
+        self._own.write(self._store, data, start)
+
+    def hexdump(self, start=0, length=256):
+        return self._own.hexdump(self._store, start, length)
+
+    # --- atomic operations ---
+
+    def atomic_load(self, offset, bits=32):
+        word = self._word(bits)()
+        self._atomic("load", bits, _unsigned("an offset", offset), ctypes.byref(word))
+        return word.value
+
+    def atomic_store(self, offset, value, bits=32):
+        self._atomic("store", bits, _unsigned("an offset", offset), _unsigned("a value", value, bits))
+
+    def atomic_rmw(self, op, offset, operand, bits=32):
+        """What `Rmw` names, with the operand. Returns the value before."""
+        old = self._word(bits)()
+        self._atomic("rmw", bits, Rmw(op), _unsigned("an offset", offset), _unsigned("an operand", operand, bits),
+                     ctypes.byref(old))
+        return old.value
+
+    def atomic_cmpxchg(self, offset, expected, replacement, bits=32):
+        """Replaces the value if it is the expected one. Returns the value before."""
+        old = self._word(bits)()
+        self._atomic("cmpxchg", bits, _unsigned("an offset", offset), _unsigned("an expected value", expected, bits),
+                     _unsigned("a replacement", replacement, bits), ctypes.byref(old))
+        return old.value
+
+    # --- waiting and waking ---
+
+    def atomic_wait32(self, offset, expected, timeout=None):
+        """Waits for a notify, if the 32-bit word there is the expected one. Returns a `WaitResult`.
+
+        Without a timeout, in seconds, it waits until it is woken; Ctrl-C does not wake it. Raises with the status
+        INTERRUPTED or CLOSED when the waiters are interrupted or closed.
+        """
+        return self._wait(32, offset, expected, timeout)
+
+    def atomic_wait64(self, offset, expected, timeout=None):
+        """The same for a 64-bit word."""
+        return self._wait(64, offset, expected, timeout)
+
+    def atomic_notify(self, offset, count=1):
+        """Wakes those who have waited longest at this offset, `count` at most. Returns how many."""
+        woken = _u32()
+        _check(_library.wasm_memory_atomic_notify(self._own._open, _unsigned("an offset", offset),
+                                                  _unsigned("a count", count, 32), ctypes.byref(woken)))
+        return woken.value
+
+    def interrupt_waiters(self):
+        """Ends all waits that are going on, at any offset. Returns how many."""
+        interrupted = _u32()
+        _check(_library.wasm_memory_interrupt_waiters(self._own._open, ctypes.byref(interrupted)))
+        return interrupted.value
+
+    def close_waiters(self):
+        """Ends all waits that are going on, and every later one at once."""
+        _check(_library.wasm_memory_close_waiters(self._own._open))
+
+    @staticmethod
+    def _word(bits):
+        if bits not in _WORDS:
+            raise ValueError(f"a width has 8, 16, 32 or 64 bits, not {bits}")
+        return _WORDS[bits]
+
+    def _atomic(self, operation, bits, *arguments):
+        self._word(bits)
+        _check(getattr(_library, f"wasm_memory_atomic_{operation}{bits}")(self._own._open, *arguments))
+
+    def _wait(self, bits, offset, expected, timeout):
+        offset, expected = _unsigned("an offset", offset), _unsigned("an expected value", expected, bits)
+        nanoseconds = -1  # for ever
+        if timeout is not None and not timeout * 1e9 >= 2**63 - 1:
+            nanoseconds = max(math.ceil(timeout * 1e9), 0)
+        result = ctypes.c_int32()
+        # A handle of its own: this object may be closed meanwhile, at the end of the program at the latest.
+        handle = _library.wasm_memory_copy(self._own._open)
+        try:
+            wait = getattr(_waiting_library, f"wasm_memory_atomic_wait{bits}")
+            _check(wait(handle, offset, expected, nanoseconds, ctypes.byref(result)))
+        finally:
+            _library.wasm_memory_delete(handle)
+        return WaitResult(result.value)
