@@ -725,8 +725,8 @@ void wasm_config_memory_bounds_set(struct wasm_config_t *config,
 /**
  * Sets how many bytes of address space to reserve for each memory, so that it grows within them
  * without moving. Default: 4 GiB for 32-bit memories, 16 GiB for 64-bit ones; CHECKED memories
- * reserve no more than their maximum. Shared memories, which never move, reserve no less than theirs, but for
- * one beyond a sixteenth of the address space.
+ * reserve no more than their maximum. Shared memories, which never move, reserve no less than theirs, up to
+ * 2 TiB or a sixteenth of the address space.
  *
  * Growth past the reservation fails with `OUT_OF_MEMORY`, unless `memory_may_move` is set; the
  * sentence names this option. Under GUARDED a memory has at least this reservation; generated

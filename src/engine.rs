@@ -120,7 +120,7 @@ impl Engine {
         let bounds = self.possible(&planner, wanted)?;
         if bounds == BoundsPolicy::Guarded {
             let layout = planner.guarded()?;
-            return self.region(&layout, needed).map_err(|os| self.refused(&layout, os));
+            return self.region(&layout, needed).map_err(|os| self.refused(ty, &layout, os));
         }
         if bounds == BoundsPolicy::Auto
             && let Some(region) = self.if_affordable(&planner, planner.guarded())
@@ -142,7 +142,7 @@ impl Engine {
             return Ok(region);
         }
         let layout = planner.heap_exact()?;
-        self.region(&layout, needed).map_err(|os| self.refused(&layout, os))
+        self.region(&layout, needed).map_err(|os| self.refused(ty, &layout, os))
     }
 
     /// How many bytes of a file a memory of type `ty` takes that is to be exported.
@@ -165,21 +165,34 @@ impl Engine {
         let policy = &self.0.policy;
         let planner = Planner { policy, host, ty, needed: capacity, moving: false };
         let region = |layout| Region::over_file(layout, file, file_offset, capacity, needed, host);
+        // In the room that idle regions take, if there is no other.
+        let region = |layout| match region(layout) {
+            Err(_) if self.give_up_warm() => region(layout),
+            made_or_refused => made_or_refused,
+        };
         let bounds = self.possible(&planner, policy.bounds)?;
         if bounds == BoundsPolicy::Guarded {
             let layout = planner.guarded()?;
-            return region(layout).map_err(|os| self.refused(&layout, os));
+            return region(layout).map_err(|os| self.refused(ty, &layout, os));
         }
         if bounds == BoundsPolicy::Auto
             && let Ok(layout) = planner.guarded()
-            && planner.leaves_room(&layout, region::reserved_bytes(), sys::address_space_left())
+            && self.is_affordable(&planner, &layout)
             && let Ok(region) = region(layout)
         {
             return Ok(region);
         }
         // No more than there is of the file: what lies behind would not be memory.
         let layout = Layout { reserved: capacity, ..planner.checked()? };
-        region(layout).map_err(|os| self.refused(&layout, os))
+        region(layout).map_err(|os| self.refused(ty, &layout, os))
+    }
+
+    /// Whether the layout leaves enough address space to the rest of the process. What idles in this engine is
+    /// given up before anybody has to make do with less.
+    fn is_affordable(&self, planner: &Planner<'_>, layout: &Layout) -> bool {
+        let affordable =
+            || planner.leaves_room(layout, region::reserved_bytes(), sys::address_space_left());
+        affordable() || self.give_up_warm() && affordable()
     }
 
     /// The strategy that such a memory can have where `wanted` is asked for.
@@ -220,10 +233,7 @@ impl Engine {
         if let Some(region) = self.warm_region(&layout, planner.needed) {
             return Some(region);
         }
-        let affordable =
-            || planner.leaves_room(&layout, region::reserved_bytes(), sys::address_space_left());
-        // What idles in this engine is given up before anybody has to make do with less.
-        if !(affordable() || self.give_up_warm() && affordable()) {
+        if !self.is_affordable(planner, &layout) {
             return None;
         }
         self.region(&layout, planner.needed).ok()
@@ -264,9 +274,10 @@ impl Engine {
         }
     }
 
-    fn refused(&self, layout: &Layout, os: OsError) -> Error {
+    fn refused(&self, ty: &MemoryType, layout: &Layout, os: OsError) -> Error {
         let bytes = layout.total(&self.0.host).map_or(u64::MAX, |total| total as u64);
-        self.out_of_memory(Purpose::Reserve, bytes, os)
+        let purpose = if ty.is_shared() { Purpose::ReserveShared } else { Purpose::Reserve };
+        self.out_of_memory(purpose, bytes, os)
     }
 
     /// The error for a system that refused `bytes` of address space or memory.

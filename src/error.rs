@@ -198,6 +198,18 @@ pub enum Error {
         /// The bytes reserved.
         reserved: u64,
     },
+    /// Growth past the reservation of a shared memory.
+    #[error(
+        "growing to {wanted} bytes passes the {reserved} bytes of address space that this shared memory got, and a \
+         shared memory never moves: this host or the limits on the process (RLIMIT_AS, vm.max_map_count, other \
+         memories) left no more when it was made"
+    )]
+    SharedReservationExceeded {
+        /// The size asked for, in bytes.
+        wanted: u64,
+        /// The bytes that it got.
+        reserved: u64,
+    },
     /// Growth past what a memory got when there was no room for its reservation.
     #[error(
         "growing to {wanted} bytes passes the {reserved} bytes that this memory got when the process had no room \
@@ -277,6 +289,7 @@ impl Error {
             Self::OutOfMemory { os, .. } => Some(*os),
             Self::Descriptor { os, .. } if os.0 != 0 => Some(*os),
             Self::ReservationExceeded { .. }
+            | Self::SharedReservationExceeded { .. }
             | Self::ReducedReservationExceeded { .. }
             | Self::Unaddressable { .. }
             | Self::HostMaximumExceeded { .. }

@@ -34,6 +34,8 @@ const SEPARATOR: u64 = 64 * KIB;
 /// The default reservations by index type; docs/RATIONALE.md says why 16 GiB.
 const RESERVATION_32: u64 = 4 * GIB;
 const RESERVATION_64: u64 = 16 * GIB;
+/// The most that a shared memory reserves for growth up to its maximum, unless the options say more.
+const SHARED_MOST: u64 = 2 << 40;
 /// What a memory gets to grow into when its base has moved or its minimum passes the reservation.
 const RESERVATION_FOR_GROWTH: u64 = 2 * GIB;
 /// The default reservation on a host without mappings, where it is a block of the heap.
@@ -275,12 +277,12 @@ impl Planner<'_> {
             IndexType::I32 => RESERVATION_32,
             IndexType::I64 => RESERVATION_64,
         };
-        // On a small address space a single memory must not take all of it.
+        // A single memory must not take all of the address space.
         let most = self.host.address_space_bytes >> 4;
         let reservation = self.policy.reservation.unwrap_or(default.min(most));
         // A shared memory never moves, and says how large it can become.
         let reservation = match self.ty.is_shared() {
-            true => reservation.max(self.growth_limit().min(most)),
+            true => reservation.max(self.growth_limit().min(most).min(SHARED_MOST)),
             false => reservation,
         };
         let needed = self.needed as u64;

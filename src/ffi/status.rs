@@ -138,6 +138,7 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         Error::MaximumExceeded { .. } => WASM_MEMORY_MAXIMUM_EXCEEDED,
         Error::LimitDenied { .. } | Error::LimiterDenied { .. } => WASM_MEMORY_LIMIT_DENIED,
         Error::ReservationExceeded { .. }
+        | Error::SharedReservationExceeded { .. }
         | Error::ReducedReservationExceeded { .. }
         | Error::OutOfMemory { .. }
         | Error::Unaddressable { .. }

@@ -237,6 +237,16 @@ impl Exported {
         usize::try_from(length).unwrap_or(usize::MAX)
     }
 
+    /// The same, unless another process has destroyed it.
+    pub(super) fn checked_length(&self, page_size: PageSize) -> Result<usize, Error> {
+        let length = self.length();
+        if length > self.capacity || length as u64 & page_size.bytes().wrapping_sub(1) != 0 {
+            let what = "another process has damaged the memory that it shares with this one";
+            return Err(Error::Descriptor { what, os: OsError::none() });
+        }
+        Ok(length)
+    }
+
     /// Publishes a new length, unless somebody else has.
     pub(super) fn advance(&self, from: usize, to: usize) -> bool {
         let (from, to) = (from as u64, to as u64);
@@ -249,7 +259,8 @@ impl Exported {
         if length <= self.capacity {
             return Ok(());
         }
-        Err(Error::ReservationExceeded { wanted: length as u64, reserved: self.capacity as u64 })
+        let (wanted, reserved) = (length as u64, self.capacity as u64);
+        Err(Error::SharedReservationExceeded { wanted, reserved })
     }
 
     /// A descriptor for the host.

@@ -175,6 +175,7 @@ impl Memory {
                     let more = wanted.saturating_sub(reserved);
                     engine.out_of_memory(Purpose::Grow, more, os)
                 }
+                None if self.is_shared() => Error::SharedReservationExceeded { wanted, reserved },
                 None if region.is_reduced(engine.host()) => {
                     Error::ReducedReservationExceeded { wanted, reserved }
                 }

@@ -127,12 +127,14 @@ impl Memory {
         current: usize,
         length: usize,
     ) -> Result<bool, Error> {
-        self.catch_up(exported, region);
+        self.catch_up(exported, region)?;
         if self.view.byte_length() != current {
             return Ok(false);
         }
         exported.check_room(length)?;
-        self.open_more(region, length)?;
+        if length > region.open_bytes() {
+            self.open_more(region, length)?;
+        }
         if !exported.advance(current, length) {
             // What was opened for nothing faults again; what cannot be closed is zeros that nobody uses.
             let _ = region.close_from_guarded(current);
@@ -142,12 +144,17 @@ impl Memory {
         Ok(true)
     }
 
-    /// Follows the growth by other processes; what cannot be opened here is not there yet for us.
-    fn catch_up(&self, exported: &Exported, region: &mut Region) {
-        let (known, length) = (self.view.byte_length(), exported.length());
-        if length > known && exported.check_room(length).is_ok() && region.open_to(length).is_ok() {
+    /// Follows the growth by other processes. What cannot be opened here is not there yet for this one.
+    fn catch_up(&self, exported: &Exported, region: &mut Region) -> Result<(), Error> {
+        let known = self.view.byte_length();
+        let length = exported.checked_length(self.ty.page_size())?;
+        if length > known {
+            if length > region.open_bytes() {
+                self.open_more(region, length)?;
+            }
             self.view.advance(known, length);
         }
+        Ok(())
     }
 
     /// The length, after growth by other processes has been followed.
@@ -158,7 +165,8 @@ impl Memory {
             && exported.length() != self.view.byte_length()
             && let Some(region) = shared.region().as_mut()
         {
-            self.catch_up(exported, region);
+            // A failure is of no interest to who asks for the length; growth reports it.
+            let _ = self.catch_up(exported, region);
         }
         self.view.byte_length()
     }

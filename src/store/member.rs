@@ -27,9 +27,13 @@ impl Drop for Member {
 }
 
 impl Member {
-    /// Lets a memory into a store, if the limits allow its size.
-    pub(super) fn admit(store: &Store, memory: Ref<Memory>) -> Result<StoreMemory, Error> {
-        let (view, bytes) = (NonNull::from(memory.view()), memory.byte_length() as u64);
+    /// Lets a memory of so many bytes into a store, if the limits allow them.
+    pub(super) fn admit(
+        store: &Store,
+        memory: Ref<Memory>,
+        bytes: u64,
+    ) -> Result<StoreMemory, Error> {
+        let view = NonNull::from(memory.view());
         // The memory stays where it is, behind its reference, and leaves the slot when it is dropped.
         let slot = store.account().enter(view, bytes)?;
         Ok(StoreMemory(Ref::try_new(Self { memory, store: store.clone(), slot })?))
@@ -135,6 +139,9 @@ impl Member {
             let more = desired_bytes.saturating_sub(current_bytes);
             let length = self.memory.byte_length() as u64;
             self.store.account().uncharge(self.slot, more, length);
+        } else if self.memory.is_shared() {
+            // Another thread may have taken back what it was charged for since, and what this one was with it.
+            self.charge_late();
         }
         grown
     }

@@ -140,11 +140,18 @@ impl Store {
     pub fn obtain(&self, shared: &SharedMemory) -> Result<StoreMemory, Error> {
         let memory = shared.0.clone();
         if !self.asks() {
-            return Member::admit(self, memory);
+            let bytes = memory.byte_length() as u64;
+            return Member::admit(self, memory, bytes);
         }
         self.telling(|asked| {
-            self.ask_now(None, &Request::creation(&memory.current_type()), asked)?;
-            Member::admit(self, memory)
+            loop {
+                let request = Request::creation(&memory.current_type());
+                self.ask_now(None, &request, asked)?;
+                // If it has grown since, the question was another one.
+                if memory.byte_length() as u64 == request.desired_bytes {
+                    return Member::admit(self, memory, request.desired_bytes);
+                }
+            }
         })
     }
 
@@ -155,7 +162,9 @@ impl Store {
 
     /// Makes the memory, of which the limiter has been asked.
     fn make(&self, ty: MemoryType) -> Result<StoreMemory, Error> {
-        Member::admit(self, Ref::try_new(Memory::new(&self.0.engine, ty)?)?)
+        let memory = Ref::try_new(Memory::new(&self.0.engine, ty)?)?;
+        let bytes = memory.byte_length() as u64;
+        Member::admit(self, memory, bytes)
     }
 
     /// Runs what may fail, and tells the limiter if it does: the one that was asked, or else the one

@@ -44,12 +44,10 @@ pub(crate) fn sleep_while(
     deadline: Option<u64>,
     scope: Scope,
 ) -> bool {
-    let deadline = deadline.map(|nanoseconds| {
+    // What the clock cannot show is for ever.
+    let deadline = deadline.and_then(|nanoseconds| {
         let (seconds, rest) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
-        libc::timespec {
-            tv_sec: libc::time_t::try_from(seconds).unwrap_or(libc::time_t::MAX),
-            tv_nsec: libc::c_long::try_from(rest).unwrap_or(0),
-        }
+        Some(libc::timespec { tv_sec: seconds.try_into().ok()?, tv_nsec: rest.try_into().ok()? })
     });
     let timeout = deadline.as_ref().map_or(ptr::null(), ptr::from_ref);
     // WAIT_BITSET takes a point of the monotonic clock, where plain WAIT takes a span.

@@ -126,6 +126,8 @@ pub enum LikelyLimit {
 pub enum Purpose {
     /// To make a memory, or a new place for one that moves.
     Reserve,
+    /// To make a shared memory, which has all that it can grow to from the start.
+    ReserveShared,
     /// To grow a memory where it is.
     Grow,
 }
@@ -134,6 +136,9 @@ impl fmt::Display for Purpose {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Reserve => "reserve a linear memory",
+            Self::ReserveShared => {
+                "reserve a shared linear memory with all that its maximum allows"
+            }
             Self::Grow => "grow a linear memory in place",
         })
     }
@@ -175,6 +180,16 @@ impl LikelyLimit {
             (Self::AddressSpace { .. } | Self::Data { .. }, Purpose::Grow) => {
                 "raise it, delete memories that are not needed, or set memory_reservation, so that the room is \
                  taken when the memory is made"
+            }
+            (Self::AddressSpace { .. } | Self::AddressBits { .. }, Purpose::ReserveShared) => {
+                "give the type a smaller maximum, delete memories that are not needed, or use memory_bounds AUTO or \
+                 CHECKED, which need no guards"
+            }
+            (Self::Data { .. } | Self::StrictOvercommit, Purpose::ReserveShared) => {
+                "raise it, give the type a smaller maximum, or use memory_bounds GUARDED, which opens less at once"
+            }
+            (Self::Unknown, Purpose::ReserveShared) => {
+                "the system may be short of memory; a type with a smaller maximum or memory_bounds AUTO asks for less"
             }
             (Self::AddressSpace { .. }, Purpose::Reserve) => {
                 "raise it, use memory_bounds AUTO or CHECKED, or set a smaller memory_reservation or \

@@ -210,11 +210,35 @@ impl RobustLock {
 
     /// Waits for the lock.
     ///
+    /// By turns of some milliseconds: a holder that is killed between giving the lock up and waking the next one
+    /// wakes nobody, if somebody else was faster, and then only the clock helps.
+    ///
     /// # Safety
     /// The lock was initialised, and stays mapped while it is held.
     pub(crate) unsafe fn lock(&self) -> Locked {
-        // SAFETY: passed on.
-        self.locked(unsafe { libc::pthread_mutex_lock(self.0.get()) })
+        const TURN_NS: libc::c_long = 20_000_000;
+        loop {
+            let mut until = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            // SAFETY: clock_gettime writes into the structure passed; the lock is passed on.
+            let answer = unsafe {
+                match libc::pthread_mutex_trylock(self.0.get()) {
+                    libc::EBUSY => {
+                        // The clock that the lock knows; should it jump, this turn is longer or shorter.
+                        libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut until);
+                        until.tv_nsec = until.tv_nsec.saturating_add(TURN_NS);
+                        if until.tv_nsec >= 1_000_000_000 {
+                            until.tv_nsec = until.tv_nsec.saturating_sub(1_000_000_000);
+                            until.tv_sec = until.tv_sec.saturating_add(1);
+                        }
+                        libc::pthread_mutex_timedlock(self.0.get(), &raw const until)
+                    }
+                    answer => answer,
+                }
+            };
+            if answer != libc::ETIMEDOUT {
+                return self.locked(answer);
+            }
+        }
     }
 
     /// Takes the lock if nobody alive has it.

@@ -26,7 +26,8 @@ struct Control {
     /// Guards everything but `announced` and `closed`, which are also read without.
     lock: RobustLock,
     closed: AtomicU32,
-    /// Threads that are in each list, or about to compare.
+    /// Threads that are in each list, or about to compare, or taken and not yet awake: never fewer than there
+    /// are.
     announced: [AtomicU32; BUCKETS],
     lists: [List; BUCKETS],
     /// The first place that was used and is free.
@@ -160,7 +161,7 @@ impl CrossingQueue {
             let held = self.lock()?;
             // Again: it may have been set while the lock was waited for.
             let outcome = final_outcome(waiter.state.load(Acquire));
-            if outcome.is_none() && waiter.is_queued.load(Relaxed) {
+            if outcome.is_none() {
                 // SAFETY: under the lock, and it is in this list.
                 unsafe { list.remove(held.origin(), waiter) };
                 announced.fetch_sub(1, Relaxed);
@@ -183,27 +184,18 @@ impl CrossingQueue {
         Some(self.lock()?.end(list, announced, NOTIFIED, count, at_address))
     }
 
-    fn end_all(&self, state: u32) -> Option<u32> {
-        let held = self.lock()?;
-        let ended = held
-            .0
-            .lists
-            .iter()
-            .zip(&held.0.announced)
-            .map(|(list, announced)| held.end(list, announced, state, u32::MAX, |_| true));
-        Some(ended.fold(0, u32::saturating_add))
-    }
-
     /// See [`super::LocalQueue::interrupt`].
     pub(crate) fn interrupt(&self) -> Option<u32> {
-        self.end_all(INTERRUPTED)
+        Some(self.lock()?.end_all(INTERRUPTED))
     }
 
     /// See [`super::LocalQueue::close`].
     pub(crate) fn close(&self) -> Option<()> {
-        // Before the lock: a waiter that enters a list after this has seen it.
-        self.control().closed.store(1, SeqCst);
-        self.end_all(CLOSED).map(drop)
+        let held = self.lock()?;
+        // Under the lock: should this thread die, the next one goes on with it.
+        held.0.closed.store(1, SeqCst);
+        held.end_all(CLOSED);
+        Some(())
     }
 
     /// How many threads wait now.
@@ -339,14 +331,23 @@ impl<'a> Held<'a> {
         unsafe {
             let taken = list.take(self.origin(), count, wanted);
             let count = taken.count;
-            announced.fetch_sub(count, Relaxed);
             taken.release_all(self.origin(), |waiter| {
                 if waiter.state.swap(state, AcqRel) == ASLEEP {
                     wake(&raw const waiter.state, Scope::Machine);
                 }
             });
+            // Not before all are awake: should this thread die, the next notify has to find them announced.
+            announced.fetch_sub(count, Relaxed);
             count
         }
+    }
+
+    /// Ends the waits of all living waiters.
+    fn end_all(&self, state: u32) -> u32 {
+        let buckets = self.0.lists.iter().zip(&self.0.announced);
+        buckets
+            .map(|(list, announced)| self.end(list, announced, state, u32::MAX, |_| true))
+            .fold(0, u32::saturating_add)
     }
 
     /// The places that have ever been used.
@@ -354,13 +355,14 @@ impl<'a> Held<'a> {
         self.0.places.iter().take(self.0.used.load(Relaxed))
     }
 
-    /// Frees the places of threads that died after their wait was ended and before they left.
+    /// Frees the places of the dead, those that nobody has notified since, too.
     fn sweep(&self) {
-        for place in self.used_places() {
-            if place.is_used.load(SeqCst) != 0
-                && !place.waiter.is_queued.load(Relaxed)
-                && Self::is_dead(place)
-            {
+        for place in self.used_places().filter(|place| place.is_used.load(SeqCst) != 0) {
+            if place.waiter.is_queued.load(Relaxed) {
+                if let Some((list, announced)) = self.bucket(place.waiter.address.load(Relaxed)) {
+                    self.bury_if_dead(list, announced, &place.waiter);
+                }
+            } else if Self::is_dead(place) {
                 place.is_used.store(0, SeqCst);
                 self.set_free(place);
             }
@@ -370,7 +372,6 @@ impl<'a> Held<'a> {
     /// Makes the lists anew from the places, after somebody died while changing them.
     fn put_together(&self) {
         self.0.lists.iter().for_each(List::clear);
-        self.0.announced.iter().for_each(|announced| announced.store(0, SeqCst));
         self.0.free.store(NONE, Relaxed);
         // SAFETY: under the lock, which guards this, and here alone.
         let order = unsafe { &mut *self.0.order.get() };
@@ -396,12 +397,21 @@ impl<'a> Held<'a> {
         order.sort_unstable_by_key(|number| {
             place(number).map_or(0, |place| place.ticket.load(Relaxed))
         });
+        let mut counts = [0u32; BUCKETS];
         for place in order.iter().filter_map(place) {
-            if let Some((list, announced)) = self.bucket(place.waiter.address.load(Relaxed)) {
+            let bucket = super::bucket_of(place.waiter.address.load(Relaxed), BUCKETS);
+            if let Some((list, count)) = self.0.lists.get(bucket).zip(counts.get_mut(bucket)) {
                 // SAFETY: under the lock; all lists were cleared, and each place is met once.
                 unsafe { list.push(self.origin(), &place.waiter) };
-                announced.fetch_add(1, SeqCst);
+                *count = count.saturating_add(1);
             }
+        }
+        // Last: until now each was too high, if anything, and notifiers look at them without the lock.
+        for (announced, count) in self.0.announced.iter().zip(counts) {
+            announced.store(count, SeqCst);
+        }
+        if self.0.closed.load(SeqCst) != 0 {
+            self.end_all(CLOSED);
         }
     }
 }
@@ -507,6 +517,12 @@ mod tests {
     fn who_dies_with_the_lock_loses_nobodys_place_in_the_queue() {
         let Some(alone) = Alone::new() else { return };
         thread::scope(|scope| {
+            // So that the order of the places is not that of arrival.
+            let early = [4, 4, 4].map(|address| alone.wait_in(scope, address));
+            for waiting in early {
+                alone.queue.notify(4, 1);
+                waiting.join().unwrap();
+            }
             let first = alone.wait_in(scope, 8);
             alone.leave_a_dead_waiter(8);
             let second = alone.wait_in(scope, 8);
@@ -514,15 +530,13 @@ mod tests {
             let third = alone.wait_in(scope, 8);
             let die_amid_a_change = || {
                 let held = alone.queue.lock().unwrap();
-                let (list, announced) = held.bucket(8).unwrap();
+                let (list, _) = held.bucket(8).unwrap();
                 // SAFETY: under the lock. None of those taken is ever released.
                 let taken = unsafe { list.take(held.origin(), 2, |_| true) };
-                announced.fetch_sub(taken.count, Relaxed);
                 held.0.free.store(NONE, Relaxed);
                 core::mem::forget((held, taken));
             };
             scope.spawn(die_amid_a_change).join().unwrap();
-            assert_eq!(alone.queue.waiters(), Some(4));
             for waiting in [first, second, third] {
                 assert_eq!(alone.queue.notify(8, 1), Some(1));
                 assert_eq!(waiting.join().unwrap(), Some(Outcome::Notified));
@@ -543,11 +557,10 @@ mod tests {
             thread::sleep(Duration::from_millis(20));
             let die_before_the_wake = || {
                 let held = alone.queue.lock().unwrap();
-                let (list, announced) = held.bucket(8).unwrap();
+                let (list, _) = held.bucket(8).unwrap();
                 // SAFETY: under the lock.
                 unsafe {
                     let taken = list.take(held.origin(), 1, |_| true);
-                    announced.fetch_sub(taken.count, Relaxed);
                     taken.release_all(held.origin(), |waiter| {
                         waiter.state.store(NOTIFIED, SeqCst);
                     });
@@ -555,9 +568,109 @@ mod tests {
                 core::mem::forget(held);
             };
             scope.spawn(die_before_the_wake).join().unwrap();
-            // Any operation will do.
-            assert_eq!(alone.queue.waiters(), Some(0));
+            // The next notify does, though it finds nobody that waits.
+            assert_eq!(alone.queue.notify(8, 1), Some(0));
             assert_eq!(counted.join().unwrap(), Some(Outcome::Notified));
+        });
+    }
+
+    #[test]
+    fn who_dies_while_closing_is_finished_for() {
+        let Some(alone) = Alone::new() else { return };
+        thread::scope(|scope| {
+            let waiting = alone.wait_in(scope, 8);
+            let die_while_closing = || {
+                let held = alone.queue.lock().unwrap();
+                held.0.closed.store(1, SeqCst);
+                core::mem::forget(held);
+            };
+            scope.spawn(die_while_closing).join().unwrap();
+            assert_eq!(alone.queue.notify(8, 1), Some(0));
+            assert_eq!(waiting.join().unwrap(), Some(Outcome::Closed));
+            assert_eq!(alone.queue.wait(8, || true, None), Some(Outcome::Closed));
+        });
+    }
+
+    /// Rebuilding once counted from zero, and notifiers that looked meanwhile found nobody.
+    #[test]
+    fn while_the_queue_is_put_together_its_waiters_stay_announced() {
+        let Some(alone) = Alone::new() else { return };
+        let done = core::sync::atomic::AtomicBool::new(false);
+        thread::scope(|scope| {
+            let waiting = [(); 8].map(|()| alone.wait_in(scope, 8));
+            let looking = scope.spawn(|| {
+                let (_, announced) = alone.queue.control().bucket(8).unwrap();
+                let mut fewest = u32::MAX;
+                while !done.load(Relaxed) {
+                    fewest = fewest.min(announced.load(Relaxed));
+                }
+                fewest
+            });
+            for _ in 0..20_000 {
+                alone.queue.lock().unwrap().put_together();
+            }
+            done.store(true, Relaxed);
+            assert_eq!(looking.join().unwrap(), 8);
+            assert_eq!(alone.queue.notify(8, u32::MAX), Some(8));
+            for waiting in waiting {
+                assert_eq!(waiting.join().unwrap(), Some(Outcome::Notified));
+            }
+        });
+    }
+
+    #[test]
+    fn the_dead_whom_nobody_notifies_give_their_places_back() {
+        let Some(alone) = Alone::new() else { return };
+        // The system looks after no more than 2048 locks of one thread.
+        const EACH: u64 = 1024;
+        let die_waiting = |first: u64| {
+            let held = alone.queue.lock().unwrap();
+            for number in first..first + EACH {
+                let (list, announced) = held.bucket(number * 4).unwrap();
+                announced.fetch_add(1, Relaxed);
+                let place = held.settle(number * 4).unwrap();
+                // SAFETY: under the lock, and a place stays where it is.
+                unsafe { list.push(held.origin(), &place.waiter) };
+            }
+        };
+        for first in (0..PLACES as u64).step_by(EACH as usize) {
+            thread::scope(|scope| scope.spawn(move || die_waiting(first)).join()).unwrap();
+        }
+        assert_eq!(alone.queue.wait(8, || true, Some(1)), Some(Outcome::TimedOut));
+        assert_eq!(alone.announced(), 0);
+    }
+
+    #[test]
+    fn whoever_was_counted_was_notified_and_nobody_else() {
+        const THREADS: u64 = 3;
+        let Some(alone) = Alone::new() else { return };
+        let (word, left) = (AtomicU32::new(0), AtomicU64::new(THREADS));
+        thread::scope(|scope| {
+            let waiters = [(); THREADS as usize].map(|()| {
+                scope.spawn(|| {
+                    let mut notified = 0u64;
+                    for round in 0..3000 {
+                        // Some of them before they sleep, some long after.
+                        let deadline = sys::monotonic_nanoseconds() + round % 60 * 1000;
+                        let is_equal = || word.load(SeqCst) == 0;
+                        let outcome = alone.queue.wait(8, is_equal, Some(deadline)).unwrap();
+                        if outcome == Outcome::TimedOut {
+                            assert!(sys::monotonic_nanoseconds() >= deadline);
+                        }
+                        notified += u64::from(outcome == Outcome::Notified);
+                    }
+                    left.fetch_sub(1, SeqCst);
+                    notified
+                })
+            });
+            let mut counted = 0;
+            while left.load(SeqCst) != 0 {
+                word.fetch_xor(1, SeqCst);
+                counted += u64::from(alone.queue.notify(8, 2).unwrap());
+            }
+            let notified: u64 = waiters.into_iter().map(|waiter| waiter.join().unwrap()).sum();
+            assert_eq!(counted, notified);
+            assert_eq!(alone.announced(), 0);
         });
     }
 

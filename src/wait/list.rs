@@ -62,7 +62,8 @@ pub(super) const INTERRUPTED: u32 = 4;
 /// The host closed the memory to waiting.
 pub(super) const CLOSED: u32 = 5;
 
-/// One wait. All but the state is read and written under the lock of the list.
+/// One wait. Its links and flags are read and written under the lock of the list; of one that has been taken, by whoever
+/// took it.
 #[derive(Debug)]
 #[repr(C)]
 pub(super) struct Waiter {

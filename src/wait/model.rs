@@ -75,6 +75,28 @@ fn what_was_written_before_a_notify_is_seen_after_the_wait() {
 }
 
 #[test]
+fn what_was_written_before_an_interrupt_or_a_close_is_seen_after_the_wait() {
+    for closes in [false, true] {
+        check(3, move || {
+            let guest = Guest::new();
+            let data = Arc::new(AtomicU32::new(0));
+            let waiter = thread::spawn({
+                let (guest, data) = (guest.clone(), data.clone());
+                move || (guest.wait(HERE, OVER), data.load(Relaxed))
+            });
+            data.store(7, Relaxed);
+            if closes {
+                guest.queue.close();
+            } else {
+                guest.queue.interrupt();
+            }
+            let (outcome, seen) = waiter.join().unwrap();
+            assert!(outcome == Outcome::TimedOut || seen == 7);
+        });
+    }
+}
+
+#[test]
 fn whoever_was_counted_was_notified_even_when_its_time_was_over() {
     check(4, || {
         let guest = Guest::new();
