@@ -18,7 +18,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use wasm_memory::{
     AsyncLimiter, BoundsPolicy, Engine, Error, IndexType, Limiter, Limits, LinearMemory,
-    MemoryCreator, MemoryFuture, MemoryType, Pages, Policy, Request, Store, StoreMemory, Ticket,
+    MemoryCreator, MemoryFuture, MemoryType, PageSize, Pages, Policy, Request, SharedMemory, Store,
+    StoreMemory, Ticket,
 };
 
 const PAGE: u64 = 65_536;
@@ -228,6 +229,83 @@ fn a_limiter_may_use_the_store_that_asks_it() {
         3,
         "the outer question, the inner one, the outer again"
     );
+}
+
+/// The answer to a question about one page once let in a memory of six.
+#[test]
+fn who_obtains_a_memory_that_grows_meanwhile_is_asked_about_what_it_has() {
+    struct Slow(SharedMemory, u64, Arc<Mutex<Seen>>);
+    impl Limiter for Slow {
+        fn memory_growing(&self, request: &Request) -> bool {
+            self.2.lock().unwrap().asked.push((request.current_bytes, request.desired_bytes));
+            if self.0.pages() < Pages(3) {
+                self.0.grow(Pages(1)).unwrap();
+            }
+            request.desired_bytes <= self.1
+        }
+    }
+    let engine = Engine::new(Policy::default()).unwrap();
+    let shared_type = MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(9), true).unwrap();
+    for allowed in [3 * PAGE, PAGE] {
+        let shared = SharedMemory::new(&engine, shared_type).unwrap();
+        let store = Store::new(&engine).unwrap();
+        let seen = Arc::default();
+        let limiter = Slow(shared.clone(), allowed, Arc::clone(&seen));
+        store.set_limiter(Some(Box::new(limiter))).unwrap();
+        store.set_limits(Limits { max_total_bytes: 4 * PAGE, ..Limits::default() });
+        let obtained = store.obtain(&shared);
+        if allowed == PAGE {
+            assert!(matches!(obtained, Err(Error::LimiterDenied { .. })));
+            assert_eq!(seen.lock().unwrap().asked, [(0, PAGE), (0, 2 * PAGE)]);
+            continue;
+        }
+        assert_eq!(seen.lock().unwrap().asked, [(0, PAGE), (0, 2 * PAGE), (0, 3 * PAGE)]);
+        // The account has all three pages: one more is allowed by the limits, two are not.
+        assert!(matches!(
+            store.new_memory(ty(2, 2)),
+            Err(Error::LimitDenied { allowed: 262_144, .. })
+        ));
+        drop(obtained);
+        assert!(store.new_memory(ty(3, 3)).is_ok(), "what was obtained is given back");
+    }
+}
+
+/// Threads grow one memory through stores of their own: what each store counts is at least what it let through,
+/// and in the end what the memory has.
+#[test]
+fn stores_keep_their_accounts_of_a_memory_that_they_share() {
+    let engine = Engine::new(Policy::default()).unwrap();
+    let shared_type =
+        MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(200), true).unwrap();
+    for round in 0..20 {
+        let shared = SharedMemory::new(&engine, shared_type).unwrap();
+        let limits = Limits { max_total_bytes: 300 * PAGE, ..Limits::default() };
+        let stores = [(); 2].map(|()| Store::new(&engine).unwrap());
+        std::thread::scope(|scope| {
+            for number in 0..4usize {
+                let (shared, store) = (&shared, &stores[number % 2]);
+                scope.spawn(move || {
+                    // Some start before there are limits.
+                    let memory = store.obtain(shared).unwrap();
+                    if number < 2 {
+                        store.set_limits(limits);
+                    }
+                    let delta = 1 + (number as u64 + round) % 3;
+                    while memory.grow(Pages(delta)).is_ok() {}
+                    while memory.grow(Pages(1)).is_ok() {}
+                });
+            }
+        });
+        assert_eq!(shared.pages(), Pages(200));
+        for store in &stores {
+            let memory = store.obtain(&shared).unwrap();
+            // 200 of 300 pages are taken again, and nothing is left of before.
+            assert!(store.new_memory(ty(101, 101)).is_err());
+            let rest = store.new_memory(ty(100, 100)).unwrap();
+            drop((memory, rest));
+            assert!(store.new_memory(ty(300, 300)).is_ok());
+        }
+    }
 }
 
 #[test]

@@ -268,4 +268,10 @@ impl Exported {
         let what = "the system refused a descriptor for the memory";
         self.file.for_host().map_err(|os| Error::Descriptor { what, os })
     }
+
+    /// What a process out of its mind does.
+    #[cfg(test)]
+    pub(super) fn damage_length(&self, length: u64) {
+        self.header().length.store(length, Ordering::SeqCst);
+    }
 }

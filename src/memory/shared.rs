@@ -364,6 +364,43 @@ mod tests {
     }
 
     #[test]
+    fn a_growth_that_lost_the_race_leaves_nothing_open() {
+        for engine in engines(true) {
+            for _ in 0..30 {
+                let memory = SharedMemory::new(&engine, shared_type(40)).unwrap();
+                let descriptor = memory.export().unwrap();
+                let other = SharedMemory::import(&engine, &shared_type(40), descriptor).unwrap();
+                thread::scope(|scope| {
+                    for memory in [&memory, &other] {
+                        for delta in [1, 9] {
+                            scope.spawn(move || while memory.grow(Pages(delta)).is_ok() {});
+                        }
+                    }
+                });
+                for memory in [&memory, &other] {
+                    assert_eq!(memory.pages(), Pages(40));
+                    let stats = memory.stats();
+                    assert_eq!(stats.byte_length, 40 * 65_536);
+                    assert_eq!(stats.committed_bytes, stats.byte_length);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_that_another_process_has_damaged_ends_growth_with_an_error() {
+        for engine in engines(true) {
+            for damage in [65_537u64, 1 << 40] {
+                let memory = SharedMemory::new(&engine, shared_type(4)).unwrap();
+                let exported = memory.shared().and_then(Shared::exported).unwrap();
+                exported.damage_length(damage);
+                assert!(matches!(memory.grow(Pages(1)), Err(Error::Descriptor { .. })));
+                assert_eq!(memory.byte_length(), 65_536);
+            }
+        }
+    }
+
+    #[test]
     fn growth_of_another_process_is_seen_when_the_length_here_does_not_suffice() {
         for engine in engines(true) {
             let memory = SharedMemory::new(&engine, shared_type(10)).unwrap();

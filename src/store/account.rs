@@ -214,6 +214,30 @@ mod tests {
     }
 
     #[test]
+    fn threads_that_grow_at_once_leave_what_the_memory_has() {
+        let limits = Limits { max_total_bytes: 100, ..Limits::NONE };
+        let mut account = Account { limits, ..Default::default() };
+        let slot = account.enter_unseen(10).unwrap();
+        // The first wants 11; the memory gets there through another store; the second wants 12.
+        assert_eq!(account.charge(slot, 10, 11), Ok(()));
+        assert_eq!(account.charge(slot, 11, 12), Ok(()));
+        account.uncharge(slot, 1, 11);
+        account.charge_late(slot, 12);
+        assert_eq!(account.total_bytes, 12);
+        // Both fail, and a foreign growth is known only then.
+        assert_eq!(account.charge(slot, 12, 20), Ok(()));
+        assert_eq!(account.charge(slot, 12, 17), Ok(()));
+        assert_eq!(account.total_bytes, 25);
+        account.uncharge(slot, 8, 12);
+        account.uncharge(slot, 5, 14);
+        assert_eq!(account.total_bytes, 14);
+        // What has grown elsewhere counts at the next growth here.
+        assert!(account.charge(slot, 99, 101).is_err());
+        assert_eq!(account.charge(slot, 99, 100), Ok(()));
+        assert_eq!(account.total_bytes, 100);
+    }
+
+    #[test]
     fn a_slot_is_used_again_and_its_bytes_come_back() {
         let limits = Limits { max_total_bytes: 10, ..Limits::NONE };
         let mut account = Account { limits, ..Default::default() };
