@@ -275,6 +275,34 @@ static void nothing_at_all(void) {
     wasm_memory_delete(NULL); /* does nothing, so that cleaning up needs no questions */
 }
 
+/* --- memories that threads share, and those that they do not ------------------------------------------------------- */
+
+static void no_callback(void *env, uint8_t *data, size_t length) {
+    (void)env, (void)data, (void)length;
+    EXPECT(!"called for a shared memory");
+}
+
+static void what_only_one_kind_can(wasm_store_t *store) {
+    wasm_memory_t *const unshared = example_memory(store, 1, 4);
+    wasm_memory_t *shared;
+    wasm_memorytype_t *type;
+    wasm_memory_wait_result_t result;
+
+    printf("waiting where nobody could come to notify, or where it would be no use:\n");
+    EXPECT_STATUS(wasm_memorytype_try_new(1, true, 4, false, true, 16, &type), WASM_MEMORY_OK);
+    EXPECT_STATUS(wasm_memory_try_new(store, type, &shared), WASM_MEMORY_OK);
+    wasm_memorytype_delete(type);
+
+    EXPECT_REFUSED(wasm_memory_atomic_wait32(unshared, 0, 0, -1, &result), WASM_MEMORY_NOT_SHARED);
+    EXPECT_REFUSED(wasm_memory_atomic_wait64(shared, 4, 0, -1, &result), WASM_MEMORY_UNALIGNED);
+    EXPECT_REFUSED(wasm_memory_with_data_mut(shared, no_callback, NULL), WASM_MEMORY_SHARED);
+    EXPECT_STATUS(wasm_memory_close_waiters(shared), WASM_MEMORY_OK);
+    EXPECT_REFUSED(wasm_memory_atomic_wait32(shared, 0, 0, -1, &result), WASM_MEMORY_CLOSED);
+
+    wasm_memory_delete(shared);
+    wasm_memory_delete(unshared);
+}
+
 int main(void) {
     wasm_engine_t *const engine = wasm_engine_new();
     wasm_store_t *const store = wasm_store_new(engine);
@@ -290,6 +318,7 @@ int main(void) {
     impossible_types();
     ranges_that_overlap(store);
     ranges_past_the_end(store);
+    what_only_one_kind_can(store);
     memory_kept_after_its_store();
     nothing_at_all();
 
