@@ -647,39 +647,47 @@ TEST(a_missing_argument_is_no_failure_of_a_memory) {
     host_delete(host);
 }
 
-/* Nobody is to allow what cannot be, nor be waited for; but it did fail. This changes with shared memories, which
-   will be asked about like all others. */
-TEST(a_shared_type_asks_no_limiter_and_is_told) {
+TEST(a_shared_type_asks_like_any_other) {
     int request;
     for (request = NEW; request < REQUESTS; request += NEW_ASYNC - NEW) {
-        int is_async;
+        int is_async, allow;
         for (is_async = 0; is_async < 2; is_async++) {
-            const host_t host = host_default();
-            wasm_memorytype_t *const type = type_of(shape(1, 5, false, true, 16));
-            watch_t watch = watching(host);
-            wasm_memory_t *memory = NULL;
-            if (is_async)
-                limiter_async_set(host.store, &watch);
-            else
-                limiter_set(host.store, &watch);
-            if (request == NEW) {
-                CHECK_STATUS(wasm_memory_try_new(host.store, type, &memory), WASM_MEMORY_UNSUPPORTED);
-                CHECK(memory == NULL);
-            } else {
-                wasm_memory_future_t *const future = wasm_memory_new_async(host.store, type);
-                CHECK_EQ(watch.failed, 1); /* before anybody polls */
-                CHECK_STATUS(wasm_memory_future_poll(future), WASM_MEMORY_UNSUPPORTED);
-                CHECK(wasm_memory_future_take_memory(future) == NULL);
-                CHECK_STATUS(wasm_memory_future_wait(future, 0), WASM_MEMORY_UNSUPPORTED);
-                wasm_memory_future_delete(future);
+            for (allow = 0; allow < 2; allow++) {
+                const host_t host = host_default();
+                wasm_memorytype_t *const type = type_of(shape(1, 5, false, true, 16));
+                const wasm_memory_status_t status = request == NEW && is_async ? WASM_MEMORY_ASYNC_REQUIRED
+                                                    : allow                    ? WASM_MEMORY_OK
+                                                                               : WASM_MEMORY_LIMIT_DENIED;
+                watch_t watch = watching(host);
+                wasm_memory_t *memory = NULL;
+                watch.allow = allow != 0;
+                watch.at_once = true;
+                if (is_async)
+                    limiter_async_set(host.store, &watch);
+                else
+                    limiter_set(host.store, &watch);
+                if (request == NEW) {
+                    CHECK_STATUS(wasm_memory_try_new(host.store, type, &memory), status);
+                } else {
+                    wasm_memory_future_t *const future = wasm_memory_new_async(host.store, type);
+                    CHECK_STATUS(wasm_memory_future_poll(future), status);
+                    memory = wasm_memory_future_take_memory(future);
+                    wasm_memory_future_delete(future);
+                }
+                CHECK((memory != NULL) == (status == WASM_MEMORY_OK));
+                CHECK_ASKED(&watch, status != WASM_MEMORY_ASYNC_REQUIRED, 0, PAGE);
+                if (status == WASM_MEMORY_OK) {
+                    CHECK_EQ(watch.maximum, 5 * PAGE);
+                    CHECK_EQ(watch.failed, 0);
+                } else {
+                    CHECK_FAILED(&watch, 1, status);
+                    check_message(&watch, false);
+                }
+                wasm_memory_delete(memory);
+                wasm_memorytype_delete(type);
+                host_delete(host);
+                CHECK_EQ(watch.finalized, 1);
             }
-            CHECK_EQ(watch.asked, 0);
-            CHECK_EQ(watch.ticket_count, 0);
-            CHECK_FAILED(&watch, 1, WASM_MEMORY_UNSUPPORTED);
-            check_message(&watch, false);
-            wasm_memorytype_delete(type);
-            host_delete(host);
-            CHECK_EQ(watch.finalized, 1);
         }
     }
 }
@@ -1693,7 +1701,7 @@ int main(void) {
     RUN(borrow_comes_before_type_before_limits_before_limiter_before_system);
     RUN(creation_is_refused_in_the_same_order);
     RUN(a_missing_argument_is_no_failure_of_a_memory);
-    RUN(a_shared_type_asks_no_limiter_and_is_told);
+    RUN(a_shared_type_asks_like_any_other);
     RUN(a_refusal_of_the_system_is_told_with_its_reason);
     RUN(the_last_error_is_of_the_call_and_not_of_the_callback);
     RUN(all_but_memory_growing_is_optional);

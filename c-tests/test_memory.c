@@ -304,14 +304,22 @@ TEST(a_memory_that_may_not_move_stops_at_its_reservation_and_says_which_option_h
     host_delete(host);
 }
 
-TEST(a_shared_type_is_refused_by_name) {
+TEST(a_shared_type_makes_a_memory_that_says_so) {
     const host_t host = host_default();
     wasm_memorytype_t *const type = type_of(shape(1, 2, false, true, 16));
-    wasm_memory_t *memory = NULL;
-    CHECK_STATUS(wasm_memory_try_new(host.store, type, &memory), WASM_MEMORY_UNSUPPORTED);
-    CHECK(memory == NULL);
-    CHECK_LAST_ERROR("shared");
-    CHECK(wasm_memory_new(host.store, type) == NULL);
+    wasm_memory_t *memory = NULL, *const other = wasm_memory_new(host.store, type);
+    uint64_t previous = 77;
+    CHECK(other != NULL);
+    CHECK_STATUS(wasm_memory_try_new(host.store, type, &memory), WASM_MEMORY_OK);
+    CHECK(!wasm_memory_same(memory, other));
+    CHECK(stats_of(memory).shared);
+    CHECK(!wasm_memory_may_move(memory));
+    CHECK_STATUS(wasm_memory_try_grow(memory, 1, &previous), WASM_MEMORY_OK);
+    CHECK_EQ(previous, 1);
+    CHECK_STATUS(wasm_memory_store_u8(memory, 2 * PAGE - 1, 9), WASM_MEMORY_OK);
+    CHECK_EQ(wasm_memory_pages(other), 1);
+    wasm_memory_delete(memory);
+    wasm_memory_delete(other);
     wasm_memorytype_delete(type);
     host_delete(host);
 }
@@ -723,7 +731,7 @@ int main(void) {
     RUN(the_base_does_not_move_unless_asked_to);
     RUN(a_memory_that_may_move_grows_past_its_reservation_and_keeps_its_bytes);
     RUN(a_memory_that_may_not_move_stops_at_its_reservation_and_says_which_option_helps);
-    RUN(a_shared_type_is_refused_by_name);
+    RUN(a_shared_type_makes_a_memory_that_says_so);
     RUN(guarded_memories_fault_from_their_length_to_the_end_of_the_guard);
     RUN(a_guarded_memory_of_32_bits_covers_any_index_plus_any_offset);
     RUN(a_full_guarded_memory_still_has_its_guard);

@@ -169,27 +169,9 @@ impl LocalQueue {
     #[cold]
     #[inline(never)]
     fn notify_some(&self, bucket: &Bucket, address: u64, count: u32) -> u32 {
-        let at_address = |waiter: &Waiter| waiter.address.load(Relaxed) == address;
-        self.end(bucket, NOTIFIED, count, at_address)
-    }
-
-    /// Ends the waits of the first `count` waiters of a bucket that are `wanted`.
-    fn end(
-        &self,
-        bucket: &Bucket,
-        state: u32,
-        count: u32,
-        wanted: impl Fn(&Waiter) -> bool,
-    ) -> u32 {
-        let list = bucket.lock();
-        // SAFETY: under the lock.
-        let taken = unsafe { list.take(ORIGIN, count, wanted) };
-        drop(list);
+        let taken = bucket.take(count, |waiter| waiter.address.load(Relaxed) == address);
         let count = taken.count;
-        if count != 0 {
-            bucket.announced.fetch_sub(count, Relaxed);
-            self.release(taken, state);
-        }
+        self.release(taken, NOTIFIED);
         count
     }
 
@@ -209,19 +191,25 @@ impl LocalQueue {
         unsafe { taken.release_all(ORIGIN, release) };
     }
 
+    /// Ends all waits, and says how many they were. None is released before all have been taken: a thread that
+    /// waits again would be taken again.
+    fn end_all(&self, state: u32) -> u32 {
+        let taken = self.buckets.each_ref().map(|bucket| bucket.take(u32::MAX, |_| true));
+        let count = taken.iter().map(|taken| taken.count).fold(0, u32::saturating_add);
+        taken.into_iter().for_each(|taken| self.release(taken, state));
+        count
+    }
+
     /// Ends all waits as interrupted, and says how many they were.
     pub(crate) fn interrupt(&self) -> u32 {
-        let all = |bucket| self.end(bucket, INTERRUPTED, u32::MAX, |_| true);
-        self.buckets.iter().map(all).fold(0, u32::saturating_add)
+        self.end_all(INTERRUPTED)
     }
 
     /// Ends all waits, and refuses later ones.
     pub(crate) fn close(&self) {
         // Before the locks: a waiter that enters a list after this has seen it.
         self.closed.store(true, SeqCst);
-        for bucket in &self.buckets {
-            self.end(bucket, CLOSED, u32::MAX, |_| true);
-        }
+        self.end_all(CLOSED);
     }
 
     /// How many threads wait now.
@@ -236,6 +224,18 @@ impl LocalQueue {
 }
 
 impl Bucket {
+    /// Takes the first `count` waiters that are `wanted`.
+    fn take(&self, count: u32, wanted: impl Fn(&Waiter) -> bool) -> Taken {
+        let list = self.lock();
+        // SAFETY: under the lock.
+        let taken = unsafe { list.take(ORIGIN, count, wanted) };
+        drop(list);
+        if taken.count != 0 {
+            self.announced.fetch_sub(taken.count, Relaxed);
+        }
+        taken
+    }
+
     #[cfg(not(all(test, loom)))]
     fn lock(&self) -> std::sync::MutexGuard<'_, List> {
         // Nothing panics while the lock is held; if it were otherwise, the list would be whole.
