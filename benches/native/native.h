@@ -9,6 +9,13 @@
 uint64_t bench_load(const uint64_t *cell);
 void bench_store(uint64_t *cell, uint64_t value);
 
+/* One sequentially consistent access each. All but the store return what was there. */
+uint64_t bench_atomic_load64(const uint64_t *cell);
+void bench_atomic_store64(uint64_t *cell, uint64_t value);
+uint64_t bench_atomic_add64(uint64_t *cell, uint64_t operand);
+uint32_t bench_atomic_add32(uint32_t *cell, uint32_t operand);
+uint64_t bench_atomic_cmpxchg64(uint64_t *cell, uint64_t expected, uint64_t replacement);
+
 /* The loops over a memory go through its lower half page in steps of 17 words, with a static offset of 4, so that no
  * two neighbouring accesses meet in one cache line and all of them stay in the first-level cache. */
 #define BENCH_STEP 68u

@@ -7,7 +7,9 @@ mod companion;
 mod machine;
 mod measure;
 mod options;
+mod partner;
 mod probe;
+mod processors;
 mod report;
 mod row;
 mod subjects;
@@ -63,6 +65,16 @@ fn run(options: &Options) -> Result<bool> {
         return Ok(true);
     }
 
+    // What such a row would say on fewer processors is something else.
+    let (rows, skipped): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|row| row.processors <= processors::count());
+    for row in &skipped {
+        println!("skipped: {}, which takes {} processors", row.name, row.processors);
+    }
+    if rows.is_empty() {
+        return Ok(true);
+    }
+
     let start = Instant::now();
     let load_before = machine::load();
     let clock = Clock::calibrate();
@@ -90,6 +102,7 @@ fn run(options: &Options) -> Result<bool> {
         "disturbed_samples_kept": noise.kept,
         "load_average_before": load_before,
         "load_average_after": machine::load(),
+        "skipped": skipped.iter().map(|row| row.name.as_str()).collect::<Vec<_>>(),
     });
     let document = report::json::document(&entries, machine::facts(), machine::versions(), run);
     fs::create_dir_all(&options.out)?;

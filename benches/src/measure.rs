@@ -1,15 +1,14 @@
 //! Measuring a row: short samples, column after column, round after round, so that whatever else
 //! the machine does meets all columns alike.
 
-use std::io;
-use std::mem::MaybeUninit;
 use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::companion::Companion;
 use crate::probe::Probe;
-use crate::row::{Goal, Result, Row, Setup, Who};
+use crate::processors::{OnFirst, preemptions};
+use crate::row::{Goal, Pace, Result, Row, Setup, Who};
 
 /// How long to look.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +30,19 @@ impl Effort {
     /// Enough to see that every row works.
     pub const SMOKE: Self =
         Self { turns: 1, time: Duration::from_millis(20), rounds: (2, 10), retries: 2 };
-}
 
-/// A sample of cheap steps holds so many that it takes this long: the clock's own jitter is then
-/// far below a percent.
-const SAMPLE: f64 = 20_000.0;
+    /// What the pace of a row makes of it: more time for long samples, of which the others leave few;
+    /// one set-up, and few rounds of it, where a round takes seconds.
+    fn of(self, row: &Row) -> Self {
+        match row.pace {
+            Pace::Short => self,
+            Pace::Long => Self { time: self.time * 2, ..self },
+            Pace::Slow => {
+                Self { turns: 1, rounds: (self.rounds.0.div_ceil(2), self.rounds.1), ..self }
+            }
+        }
+    }
+}
 
 /// Nanoseconds for one step.
 #[derive(Clone, Copy, Debug)]
@@ -54,8 +61,8 @@ pub struct Measured {
     pub noise: Noise,
 }
 
-/// What else the machine did: samples during which the thread was preempted, or its companion did
-/// not run.
+/// What else the machine did: samples during which the thread or its partner was preempted, or one
+/// that should have run beside it did not.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Noise {
     /// Thrown away and taken again.
@@ -115,6 +122,8 @@ struct Column<'a> {
 /// gets depends on when it was made. So everything is torn down and set up again several times,
 /// each time in another order: every column has every place in the order equally often.
 pub fn measure(row: &Row, effort: Effort, clock: &Clock) -> Result<Measured> {
+    let effort = effort.of(row);
+    let _stays = row.pinned.then(OnFirst::take);
     let companion = Companion::start(row.company);
     let mut columns: Vec<Column> = row
         .columns
@@ -130,7 +139,7 @@ pub fn measure(row: &Row, effort: Effort, clock: &Clock) -> Result<Measured> {
             let mut probe =
                 (column.setup)().map_err(|error| format!("{}: {error}", column.who.name()))?;
             if column.steps == 0 {
-                column.steps = calibrate(&mut probe, clock);
+                column.steps = calibrate(&mut probe, row.sample, clock);
             }
             probes.push(probe);
         }
@@ -142,7 +151,7 @@ pub fn measure(row: &Row, effort: Effort, clock: &Clock) -> Result<Measured> {
             }
             for (column, probe) in columns.iter_mut().zip(&mut probes) {
                 let retries = effort.retries;
-                noise += column.sample(probe, clock, companion.as_ref(), retries);
+                noise += column.sample(row, probe, clock, companion.as_ref(), retries);
             }
         }
     }
@@ -154,16 +163,20 @@ pub fn measure(row: &Row, effort: Effort, clock: &Clock) -> Result<Measured> {
 }
 
 /// The number of steps that fill a sample.
-fn calibrate(probe: &mut Probe, clock: &Clock) -> u64 {
+fn calibrate(probe: &mut Probe, sample: Duration, clock: &Clock) -> u64 {
+    let sample = sample.as_nanos() as f64;
     let mut steps = 1;
     loop {
-        // The best of three: a preempted run would make the step look dear.
-        let runs = [(); 3].map(|()| clock.net(probe.run(steps)));
-        let best = runs.into_iter().fold(f64::INFINITY, f64::min);
-        if best >= SAMPLE || steps == probe.limit {
+        if steps == probe.limit {
             return steps;
         }
-        let factor = (SAMPLE / best.max(1.0)).ceil().clamp(2.0, 16.0) as u64;
+        // The best of three: a preempted run would make the step look dear.
+        let runs = [(); 3].map(|()| clock.net(probe.run(steps).elapsed));
+        let best = runs.into_iter().fold(f64::INFINITY, f64::min);
+        if best >= sample {
+            return steps;
+        }
+        let factor = (sample / best.max(1.0)).ceil().clamp(2.0, 16.0) as u64;
         steps = steps.saturating_mul(factor).min(probe.limit);
     }
 }
@@ -172,6 +185,7 @@ impl Column<'_> {
     /// Takes one sample, again if it was disturbed.
     fn sample(
         &mut self,
+        row: &Row,
         probe: &mut Probe,
         clock: &Clock,
         companion: Option<&Companion>,
@@ -180,16 +194,18 @@ impl Column<'_> {
         let runs = |patience| companion.is_none_or(|it| it.advances_within(patience));
         let mut noise = Noise::default();
         loop {
-            // Fetches what the columns before have displaced from the caches.
-            probe.run(self.steps.div_ceil(4));
+            if row.pace == Pace::Short {
+                // Fetches what the columns before have displaced from the caches.
+                probe.run(self.steps.div_ceil(4));
+            }
             let ran_before = runs(Duration::from_millis(5));
             let before = preemptions();
-            let elapsed = probe.run(self.steps);
-            let preempted = preemptions() != before;
+            let sample = probe.run(self.steps);
+            let preempted = !row.crowded && preemptions() != before;
             let runs_after = runs(Duration::from_micros(100));
-            let disturbed = preempted || !ran_before || !runs_after;
+            let disturbed = sample.disturbed || preempted || !ran_before || !runs_after;
             if !disturbed || noise.repeated == retries {
-                self.samples.push(clock.net(elapsed) / self.steps as f64);
+                self.samples.push(clock.net(sample.elapsed) / self.steps as f64);
                 noise.kept = disturbed.into();
                 return noise;
             }
@@ -208,14 +224,4 @@ impl Column<'_> {
             steps: self.steps,
         }
     }
-}
-
-/// How often the system took the processor from this thread.
-fn preemptions() -> i64 {
-    let mut usage = MaybeUninit::<libc::rusage>::uninit();
-    // SAFETY: the structure is a place for the answer.
-    let result = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
-    assert_eq!(result, 0, "getrusage: {}", io::Error::last_os_error());
-    // SAFETY: the call succeeded and has filled it.
-    unsafe { usage.assume_init() }.ru_nivcsw
 }

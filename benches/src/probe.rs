@@ -10,18 +10,32 @@ pub const NO_LIMIT: u64 = 1 << 32;
 pub struct Probe {
     /// The most steps that one sample can hold.
     pub limit: u64,
-    run: Box<dyn FnMut(u64) -> Duration>,
+    run: Box<dyn FnMut(u64) -> Sample>,
+}
+
+/// What some steps took.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    pub elapsed: Duration,
+    /// Something that only the probe can know was not as it should be: the sample tells nothing.
+    pub disturbed: bool,
+}
+
+impl From<Duration> for Sample {
+    fn from(elapsed: Duration) -> Self {
+        Self { elapsed, disturbed: false }
+    }
 }
 
 impl Probe {
-    /// The time that `count` steps take, `count` at most `limit`.
-    pub fn run(&mut self, count: u64) -> Duration {
+    /// Takes `count` steps, at most `limit`.
+    pub fn run(&mut self, count: u64) -> Sample {
         (self.run)(count)
     }
 
     /// A probe that is handed the number of steps and says how long they took.
-    pub fn new(limit: u64, run: impl FnMut(u64) -> Duration + 'static) -> Self {
-        Self { limit, run: Box::new(run) }
+    pub fn new<S: Into<Sample>>(limit: u64, mut run: impl FnMut(u64) -> S + 'static) -> Self {
+        Self { limit, run: Box::new(move |count| run(count).into()) }
     }
 }
 

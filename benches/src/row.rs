@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
 
 use crate::companion::Company;
 use crate::probe::Probe;
@@ -48,6 +49,21 @@ impl fmt::Display for Goal {
     }
 }
 
+/// A sample of cheap steps holds so many that it takes this long: the clock's own jitter is then
+/// far below a percent.
+const SAMPLE: Duration = Duration::from_micros(20);
+
+/// What a sample needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pace {
+    /// Some steps before it, untimed, because the columns before have used the caches.
+    Short,
+    /// Nothing: the probe itself takes steps before it reads the clock.
+    Long,
+    /// The same, and so much time that few samples have to do.
+    Slow,
+}
+
 pub struct Row {
     /// `topic/operation`, unique.
     pub name: String,
@@ -57,6 +73,15 @@ pub struct Row {
     pub floor_is: &'static str,
     pub goal: Option<Goal>,
     pub company: Company,
+    /// How many processors it takes. Where there are fewer, the row is not measured.
+    pub processors: usize,
+    /// Whether the measuring thread stays on one processor.
+    pub pinned: bool,
+    /// Whether threads take the processor from one another as part of a step.
+    pub crowded: bool,
+    pub pace: Pace,
+    /// How long a sample takes at least, if a sample can hold that many steps.
+    pub sample: Duration,
     pub columns: Vec<(Who, Setup)>,
 }
 
@@ -68,6 +93,11 @@ impl Row {
             floor_is: "",
             goal: None,
             company: Company::Alone,
+            processors: 1,
+            pinned: false,
+            crowded: false,
+            pace: Pace::Short,
+            sample: SAMPLE,
             columns: Vec::new(),
         }
     }
@@ -86,6 +116,29 @@ impl Row {
 
     pub fn company(mut self, company: Company) -> Self {
         self.company = company;
+        self
+    }
+
+    /// The measuring thread stays on the first of so many processors that the row takes.
+    pub fn pinned(mut self, processors: usize) -> Self {
+        self.processors = processors;
+        self.pinned = true;
+        self
+    }
+
+    pub fn crowded(mut self) -> Self {
+        self.crowded = true;
+        self
+    }
+
+    pub fn pace(mut self, pace: Pace) -> Self {
+        self.pace = pace;
+        self
+    }
+
+    /// For steps that vary: a sample is then an average of many.
+    pub fn samples_of(mut self, duration: Duration) -> Self {
+        self.sample = duration;
         self
     }
 

@@ -1,6 +1,7 @@
 //! `memory.grow`.
 
 use super::host::{Backing, HostMade};
+use super::shared::Shared;
 use super::{Counters, Memory, host_length};
 use crate::creator::Breach;
 use crate::error::Error;
@@ -43,22 +44,38 @@ impl Memory {
     /// does not suffice. No limits of a store are asked: see [`crate::StoreMemory::grow`].
     #[inline]
     pub fn grow(&self, delta: Pages) -> Result<Pages, Error> {
-        loop {
-            let grown = match self.plan_growth(delta) {
-                Ok(None) => return Ok(self.pages()),
-                Ok(Some(growth)) => self.perform_growth(growth),
-                Err(error) => Err(error),
-            };
-            match grown {
-                Ok(Some(previous)) => return Ok(previous),
-                // Another thread was first.
-                Ok(None) => {}
-                Err(error) => {
-                    self.count_failed_growth();
-                    return Err(error);
-                }
-            }
+        if let Backing::Shared(shared) = &self.backing {
+            return self.grow_among_others(shared, delta);
         }
+        let grown = match self.plan_growth(delta) {
+            Ok(None) => return Ok(self.pages()),
+            Ok(Some(growth)) => self.perform_alone(growth),
+            Err(error) => Err(error),
+        };
+        if grown.is_err() {
+            self.count_failed_growth();
+        }
+        grown
+    }
+
+    /// The same for a shared memory: planned again as long as another thread is faster.
+    #[inline(never)]
+    fn grow_among_others(&self, shared: &Shared, delta: Pages) -> Result<Pages, Error> {
+        let grown = loop {
+            match self.plan_growth(delta) {
+                Ok(None) => return Ok(self.pages()),
+                Ok(Some(growth)) => match self.grow_shared(shared, growth) {
+                    Ok(None) => {}
+                    Ok(Some(previous)) => break Ok(previous),
+                    Err(error) => break Err(error),
+                },
+                Err(error) => break Err(error),
+            }
+        };
+        if grown.is_err() {
+            self.count_failed_growth();
+        }
+        grown
     }
 
     /// What growing by `delta` pages would be; `None` for 0 pages.
@@ -80,17 +97,19 @@ impl Memory {
     /// that size, which happens to shared ones.
     #[inline]
     pub(crate) fn perform_growth(&self, growth: Growth) -> Result<Option<Pages>, Error> {
-        if let Backing::Shared(shared) = &self.backing {
-            let grown = self.grow_shared(shared, growth);
-            if let Ok(Some(_)) = grown {
-                Counters::add_one_shared(&self.counters.grow_count);
-            }
-            return grown;
+        match &self.backing {
+            Backing::Shared(shared) => self.grow_shared(shared, growth),
+            Backing::Ours(_) | Backing::Host(_) => self.perform_alone(growth).map(Some),
         }
+    }
+
+    /// The same where no other thread can be faster.
+    #[inline]
+    fn perform_alone(&self, growth: Growth) -> Result<Pages, Error> {
         debug_assert!(self.pages() == growth.current);
         let length = self.make_room(growth.wanted)?;
         self.set_length(length);
-        Ok(Some(growth.current))
+        Ok(growth.current)
     }
 
     fn set_length(&self, length: usize) {

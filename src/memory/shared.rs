@@ -2,7 +2,7 @@
 
 use super::exported::Exported;
 use super::grow::Growth;
-use super::{Memory, View, host_length};
+use super::{Counters, Memory, View, host_length};
 use crate::alloc::{Ref, try_box};
 use crate::engine::Engine;
 use crate::error::Error;
@@ -96,7 +96,12 @@ impl Memory {
         let page_size = self.ty.page_size();
         let length = host_length(&self.engine, &self.ty, growth.wanted)?;
         let Some(current) = growth.current.host_bytes(page_size) else { return Ok(None) };
-        let grown = |done: bool| done.then_some(growth.current);
+        let grown = |done: bool| {
+            done.then(|| {
+                Counters::add_one_shared(&self.counters.grow_count);
+                growth.current
+            })
+        };
         if length <= shared.free_up_to.load(Ordering::Acquire) {
             return Ok(grown(self.view.advance(current, length)));
         }

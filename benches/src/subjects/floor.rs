@@ -1,9 +1,13 @@
 //! The raw floor: what the machine asks for, without any library in between.
 
+use std::cell::UnsafeCell;
 use std::io;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{Base, Grow, Host, Plan};
+use super::{
+    Atomics, Base, FOR_EVER, Grow, GrowTogether, Host, Notify, Plan, SharedHost, Wait, Waited,
+};
 use crate::PAGE;
 use crate::row::Result;
 
@@ -14,6 +18,11 @@ mod native {
     unsafe extern "C" {
         pub safe fn bench_load(cell: &u64) -> u64;
         pub safe fn bench_store(cell: &mut u64, value: u64);
+        pub fn bench_atomic_load64(cell: *const u64) -> u64;
+        pub fn bench_atomic_store64(cell: *mut u64, value: u64);
+        pub fn bench_atomic_add64(cell: *mut u64, operand: u64) -> u64;
+        pub fn bench_atomic_add32(cell: *mut u32, operand: u32) -> u32;
+        pub fn bench_atomic_cmpxchg64(cell: *mut u64, expected: u64, replacement: u64) -> u64;
     }
 }
 
@@ -55,6 +64,12 @@ impl System {
         unsafe { libc::mprotect(self.base.add(offset).cast(), length, protection) == 0 }
     }
 }
+
+// SAFETY: it is a range of addresses, which any thread may ask for and give back; what is done with
+// the bytes is the business of those who do it.
+unsafe impl Send for System {}
+// SAFETY: as above.
+unsafe impl Sync for System {}
 
 impl RawMemory {
     /// Hands the pages in `length` bytes from `offset` on back to the system: they read as zero.
@@ -111,5 +126,122 @@ impl Grow for RawMemory {
         let opened = self.region.open(self.length, more);
         self.length += more;
         opened
+    }
+}
+
+/// A page whose words threads wait for by the system's own call, and nothing else.
+pub struct Futexes(System);
+
+impl Futexes {
+    pub fn new() -> Self {
+        Self(System::reserve(PAGE, libc::PROT_READ | libc::PROT_WRITE))
+    }
+
+    fn word(&self, offset: u64) -> *mut u32 {
+        assert!(offset < PAGE as u64 && offset.is_multiple_of(4));
+        self.0.base().wrapping_add(offset as usize).cast()
+    }
+}
+
+impl Base for Futexes {
+    fn base(&self) -> *mut u8 {
+        self.0.base()
+    }
+}
+
+impl Wait<u32> for Futexes {
+    fn wait(&self, offset: u64, expected: u32, timeout: i64) -> Waited {
+        let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
+        let time =
+            libc::timespec { tv_sec: timeout / 1_000_000_000, tv_nsec: timeout % 1_000_000_000 };
+        let relative = if timeout == FOR_EVER { ptr::null() } else { &raw const time };
+        // SAFETY: the word is ours and lives, and so does the timeout, which NULL omits.
+        let result = unsafe {
+            libc::syscall(libc::SYS_futex, self.word(offset), operation, expected, relative)
+        };
+        // SAFETY: each thread has an errno.
+        match (result, unsafe { *libc::__errno_location() }) {
+            (0, _) | (_, libc::EINTR) => Waited::Woken,
+            (_, libc::EAGAIN) => Waited::Differs,
+            (_, libc::ETIMEDOUT) => Waited::TimedOut,
+            (_, _) => panic!("futex: {}", io::Error::last_os_error()),
+        }
+    }
+}
+
+impl Notify for Futexes {
+    fn notify(&self, offset: u64, count: u32) -> u32 {
+        let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
+        // SAFETY: the word is ours and lives.
+        let result = unsafe { libc::syscall(libc::SYS_futex, self.word(offset), operation, count) };
+        assert!(result >= 0, "futex: {}", io::Error::last_os_error());
+        result as u32
+    }
+}
+
+/// One instruction each, on one word, behind a function of a shared library.
+#[derive(Default)]
+pub struct OutOfLine(Box<UnsafeCell<u64>>);
+
+impl Atomics for OutOfLine {
+    fn load64(&self) -> u64 {
+        // SAFETY: the word lives, and nobody accesses it in another way; so below.
+        unsafe { native::bench_atomic_load64(self.0.get()) }
+    }
+
+    fn store64(&self, value: u64) {
+        // SAFETY: as above.
+        unsafe { native::bench_atomic_store64(self.0.get(), value) }
+    }
+
+    fn add64(&self, operand: u64) -> u64 {
+        // SAFETY: as above.
+        unsafe { native::bench_atomic_add64(self.0.get(), operand) }
+    }
+
+    fn add32(&self, operand: u32) -> u32 {
+        // SAFETY: as above; the word has room for a smaller one.
+        unsafe { native::bench_atomic_add32(self.0.get().cast(), operand) }
+    }
+
+    fn cmpxchg64(&self, expected: u64, replacement: u64) -> u64 {
+        // SAFETY: as above.
+        unsafe { native::bench_atomic_cmpxchg64(self.0.get(), expected, replacement) }
+    }
+}
+
+/// Address space without rights that threads open page by page: each takes the next length and asks
+/// the system for what is in between.
+pub struct RawShared;
+
+pub struct RawSharedMemory {
+    region: System,
+    length: AtomicUsize,
+}
+
+impl SharedHost for RawShared {
+    type Memory = RawSharedMemory;
+
+    fn open(_plan: Plan) -> Result<Self> {
+        Ok(Self)
+    }
+
+    fn make(&self) -> RawSharedMemory {
+        let region = System::reserve(RESERVATION, libc::PROT_NONE);
+        let memory = RawSharedMemory { region, length: AtomicUsize::new(0) };
+        assert!(memory.grow(1), "mprotect: {}", io::Error::last_os_error());
+        memory
+    }
+}
+
+impl GrowTogether for RawSharedMemory {
+    fn grow(&self, pages: u32) -> bool {
+        let more = pages as usize * PAGE;
+        let length = self.length.fetch_add(more, Ordering::SeqCst);
+        self.region.open(length, more)
+    }
+
+    fn pages(&self) -> u64 {
+        (self.length.load(Ordering::SeqCst) / PAGE) as u64
     }
 }

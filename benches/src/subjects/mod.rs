@@ -11,6 +11,8 @@ pub mod wasmi;
 #[cfg(feature = "peers")]
 pub mod wasmtime;
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+
 use crate::probe::NO_LIMIT;
 use crate::row::Result;
 
@@ -124,4 +126,99 @@ pub trait DataAndStore {
 /// More pages: whether there are.
 pub trait Grow {
     fn grow(&mut self, pages: u32) -> bool;
+}
+
+/// More pages, also while other threads ask for some.
+pub trait GrowTogether: Send + Sync + 'static {
+    /// Whether there are.
+    fn grow(&self, pages: u32) -> bool;
+    fn pages(&self) -> u64;
+}
+
+/// Makes memories that threads share.
+pub trait SharedHost: Sized + 'static {
+    type Memory: Send + Sync + 'static;
+
+    fn open(plan: Plan) -> Result<Self>;
+
+    /// Dropping the memory deletes it. Panics if it cannot be made.
+    fn make(&self) -> Self::Memory;
+}
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waited {
+    Woken,
+    Differs,
+    TimedOut,
+}
+
+/// A timeout, in nanoseconds, that never comes.
+pub const FOR_EVER: i64 = -1;
+
+/// Waiting until somebody says that a word has changed.
+pub trait Wait<W>: Base + Send + Sync + 'static {
+    /// Waits only if the word is still what is expected.
+    fn wait(&self, offset: u64, expected: W, timeout: i64) -> Waited;
+}
+
+/// Waking who waits.
+pub trait Notify: Base + Send + Sync + 'static {
+    /// At most so many: how many there were.
+    fn notify(&self, offset: u64, count: u32) -> u32;
+}
+
+/// What can be waited for: a number that is loaded and stored as one.
+pub trait Word: Copy + Eq + Send + 'static {
+    /// The number of a turn. It may wrap.
+    fn of(turn: u64) -> Self;
+
+    /// # Safety
+    /// There is an aligned word, and everyone accesses it atomically.
+    unsafe fn load(at: *mut u8) -> Self;
+
+    /// # Safety
+    /// As above.
+    unsafe fn store(at: *mut u8, value: Self);
+}
+
+impl Word for u32 {
+    fn of(turn: u64) -> Self {
+        turn as u32
+    }
+
+    unsafe fn load(at: *mut u8) -> Self {
+        // SAFETY: see above.
+        unsafe { AtomicU32::from_ptr(at.cast()) }.load(Ordering::SeqCst)
+    }
+
+    unsafe fn store(at: *mut u8, value: Self) {
+        // SAFETY: see above.
+        unsafe { AtomicU32::from_ptr(at.cast()) }.store(value, Ordering::SeqCst);
+    }
+}
+
+impl Word for u64 {
+    fn of(turn: u64) -> Self {
+        turn
+    }
+
+    unsafe fn load(at: *mut u8) -> Self {
+        // SAFETY: see above.
+        unsafe { AtomicU64::from_ptr(at.cast()) }.load(Ordering::SeqCst)
+    }
+
+    unsafe fn store(at: *mut u8, value: Self) {
+        // SAFETY: see above.
+        unsafe { AtomicU64::from_ptr(at.cast()) }.store(value, Ordering::SeqCst);
+    }
+}
+
+/// The eight-byte atomic accesses, and one of four bytes: what was there, except for the store.
+pub trait Atomics {
+    fn load64(&self) -> u64;
+    fn store64(&self, value: u64);
+    fn add64(&self, operand: u64) -> u64;
+    fn add32(&self, operand: u32) -> u32;
+    fn cmpxchg64(&self, expected: u64, replacement: u64) -> u64;
 }

@@ -1,5 +1,7 @@
 //! The library under test, through its C interface alone.
 
+pub mod shared;
+
 use std::ffi::{CStr, c_char, c_void};
 use std::{mem, ptr};
 
@@ -19,6 +21,10 @@ pub(super) mod abi {
     pub const BOUNDS_AUTO: i32 = 0;
     pub const BOUNDS_GUARDED: i32 = 1;
     pub const BOUNDS_CHECKED: i32 = 2;
+    pub const WAIT_OK: i32 = 0;
+    pub const WAIT_MISMATCH: i32 = 1;
+    pub const WAIT_TIMED_OUT: i32 = 2;
+    pub const RMW_ADD: i32 = 0;
 
     pub enum Config {}
     pub enum Engine {}
@@ -26,6 +32,7 @@ pub(super) mod abi {
     pub enum MemoryType {}
     pub enum Memory {}
     pub enum Segment {}
+    pub enum SharedMemory {}
 
     type Env = *mut c_void;
     pub type DataCallback = extern "C" fn(env: Env, data: *mut u8, length: usize);
@@ -175,6 +182,56 @@ pub(super) mod abi {
             out_length: *mut usize,
             out_store_data: *mut *mut c_void,
         ) -> i32;
+        pub fn wasm_shared_memory_new(
+            engine: *mut Engine,
+            memory_type: *const MemoryType,
+            out: *mut *mut SharedMemory,
+        ) -> i32;
+        pub fn wasm_shared_memory_delete(shared: *mut SharedMemory);
+        pub fn wasm_memory_obtain(store: *mut Store, shared: *const SharedMemory) -> *mut Memory;
+        pub fn wasm_memory_atomic_wait32(
+            memory: *mut Memory,
+            offset: u64,
+            expected: u32,
+            timeout: i64,
+            out: *mut i32,
+        ) -> i32;
+        pub fn wasm_memory_atomic_wait64(
+            memory: *mut Memory,
+            offset: u64,
+            expected: u64,
+            timeout: i64,
+            out: *mut i32,
+        ) -> i32;
+        pub fn wasm_memory_atomic_notify(
+            memory: *mut Memory,
+            offset: u64,
+            count: u32,
+            out_woken: *mut u32,
+        ) -> i32;
+        pub fn wasm_memory_atomic_load64(memory: *const Memory, offset: u64, out: *mut u64) -> i32;
+        pub fn wasm_memory_atomic_store64(memory: *mut Memory, offset: u64, value: u64) -> i32;
+        pub fn wasm_memory_atomic_rmw32(
+            memory: *mut Memory,
+            operation: i32,
+            offset: u64,
+            operand: u32,
+            out_old: *mut u32,
+        ) -> i32;
+        pub fn wasm_memory_atomic_rmw64(
+            memory: *mut Memory,
+            operation: i32,
+            offset: u64,
+            operand: u64,
+            out_old: *mut u64,
+        ) -> i32;
+        pub fn wasm_memory_atomic_cmpxchg64(
+            memory: *mut Memory,
+            offset: u64,
+            expected: u64,
+            replacement: u64,
+            out_old: *mut u64,
+        ) -> i32;
         pub fn wasm_memory_last_error(buffer: *mut c_char, capacity: usize) -> usize;
         pub fn wasm_memory_version() -> *const c_char;
     }
@@ -212,6 +269,14 @@ impl Policy {
 
     /// `configure` is given the configuration before the engine takes it.
     pub(super) fn open_with(plan: Plan, configure: impl FnOnce(*mut abi::Config)) -> Result<Self> {
+        Self::open_any(plan, false, configure)
+    }
+
+    fn open_any(
+        plan: Plan,
+        shared: bool,
+        configure: impl FnOnce(*mut abi::Config),
+    ) -> Result<Self> {
         let bounds = match plan.bounds {
             Bounds::Default => abi::BOUNDS_AUTO,
             Bounds::Guarded => abi::BOUNDS_GUARDED,
@@ -232,7 +297,7 @@ impl Policy {
         let out = &mut policy.memory_type;
         // SAFETY: `out` is a place for the handle.
         let status =
-            unsafe { abi::wasm_memorytype_try_new(minimum, true, maximum, false, false, 16, out) };
+            unsafe { abi::wasm_memorytype_try_new(minimum, true, maximum, false, shared, 16, out) };
         if status == abi::OK { Ok(policy) } else { Err(reason("wasm_memorytype_try_new").into()) }
     }
 
@@ -410,6 +475,20 @@ impl Memory {
         let (destination, length) = (destination.into(), length as u32);
         // SAFETY: as above, and the segment is live too.
         unsafe { abi::wasm_memory_init(self.0, destination, from.0, source, length) == abi::OK }
+    }
+
+    /// Any number of bytes out of the memory.
+    pub fn read_into(&self, offset: usize, buffer: &mut [u8]) -> bool {
+        let target = buffer.as_mut_ptr().cast();
+        // SAFETY: as above, and the buffer has the length that the call is told.
+        unsafe { abi::wasm_memory_read(self.0, offset as u64, target, buffer.len()) == abi::OK }
+    }
+
+    /// Any number of bytes into the memory.
+    pub fn write_from(&mut self, offset: usize, bytes: &[u8]) -> bool {
+        let source = bytes.as_ptr().cast();
+        // SAFETY: as above.
+        unsafe { abi::wasm_memory_write(self.0, offset as u64, source, bytes.len()) == abi::OK }
     }
 
     /// The size in pages as the standard's C interface has it.

@@ -1,9 +1,14 @@
 //! wasmtime, through its Rust interface. Its memories belong to a store and go with it, so making
-//! one means making a store too.
+//! one means making a store too. Shared ones belong to no store.
 
-use wasmtime::{Config, Engine, MemoryType, Store};
+use std::time::Duration;
 
-use super::{Access, Base, Bounds, Bulk, DataAndStore, Grow, Host, Observe, Plan};
+use wasmtime::{Config, Engine, MemoryType, SharedMemory, Store, Trap, WaitResult};
+
+use super::{
+    Access, Base, Bounds, Bulk, DataAndStore, Grow, GrowTogether, Host, Notify, Observe, Plan,
+    SharedHost, Wait, Waited,
+};
 use crate::probe::{seen, used};
 use crate::row::Result;
 
@@ -108,5 +113,93 @@ impl DataAndStore for Memory {
 impl Grow for Memory {
     fn grow(&mut self, pages: u32) -> bool {
         self.memory.grow(&mut self.store, pages.into()).is_ok()
+    }
+}
+
+/// With what it takes to make shared memories, which is off unless asked for.
+pub struct WasmtimeShared {
+    engine: Engine,
+    memory_type: MemoryType,
+}
+
+pub struct Shared(SharedMemory);
+
+impl WasmtimeShared {
+    /// One page, known to be zero only.
+    pub fn one_page() -> Result<Shared> {
+        Ok(Self::open(Plan::one_page())?.make())
+    }
+}
+
+impl SharedHost for WasmtimeShared {
+    type Memory = Shared;
+
+    fn open(plan: Plan) -> Result<Self> {
+        let mut config = Config::new();
+        // Bounds are as they are without being told: a shared memory cannot move, and grows no further than
+        // what was reserved.
+        config.wasm_threads(true).shared_memory(true);
+        Ok(Self {
+            engine: Engine::new(&config)?,
+            memory_type: MemoryType::shared(plan.minimum, plan.maximum),
+        })
+    }
+
+    fn make(&self) -> Shared {
+        match SharedMemory::new(&self.engine, self.memory_type.clone()) {
+            Ok(memory) => Shared(memory),
+            Err(error) => panic!("wasmtime: {error}"),
+        }
+    }
+}
+
+impl Base for Shared {
+    fn base(&self) -> *mut u8 {
+        self.0.data().as_ptr().cast_mut().cast()
+    }
+}
+
+/// It has no sign for a timeout that never comes.
+fn timeout(nanoseconds: i64) -> Option<Duration> {
+    u64::try_from(nanoseconds).ok().map(Duration::from_nanos)
+}
+
+fn waited(result: std::result::Result<WaitResult, Trap>) -> Waited {
+    match result {
+        Ok(WaitResult::Ok) => Waited::Woken,
+        Ok(WaitResult::Mismatch) => Waited::Differs,
+        Ok(WaitResult::TimedOut) => Waited::TimedOut,
+        Err(trap) => panic!("wasmtime: {trap}"),
+    }
+}
+
+impl Wait<u32> for Shared {
+    fn wait(&self, offset: u64, expected: u32, nanoseconds: i64) -> Waited {
+        waited(self.0.atomic_wait32(offset, expected, timeout(nanoseconds)))
+    }
+}
+
+impl Wait<u64> for Shared {
+    fn wait(&self, offset: u64, expected: u64, nanoseconds: i64) -> Waited {
+        waited(self.0.atomic_wait64(offset, expected, timeout(nanoseconds)))
+    }
+}
+
+impl Notify for Shared {
+    fn notify(&self, offset: u64, count: u32) -> u32 {
+        match self.0.atomic_notify(offset, count) {
+            Ok(woken) => woken,
+            Err(trap) => panic!("wasmtime: {trap}"),
+        }
+    }
+}
+
+impl GrowTogether for Shared {
+    fn grow(&self, pages: u32) -> bool {
+        self.0.grow(pages.into()).is_ok()
+    }
+
+    fn pages(&self) -> u64 {
+        self.0.size()
     }
 }

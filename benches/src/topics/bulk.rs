@@ -5,7 +5,7 @@ use crate::PAGE;
 use crate::probe::{Probe, succeed};
 use crate::row::{Result, Row};
 use crate::subjects::floor::{Raw, System, out_of_line_load};
-use crate::subjects::ours::{Ours, Segment};
+use crate::subjects::ours::{self, Ours, Segment};
 use crate::subjects::{Base, Bounds, Bulk, Host, Plan, Transfer, Zero};
 #[cfg(feature = "peers")]
 use crate::subjects::{wasmi, wasmtime};
@@ -15,13 +15,13 @@ const GOAL: f64 = 1.15;
 
 /// The bytes between source and target. A multiple of 4 KiB would make every load of a copy look as
 /// if it depended on an earlier store, and the time would tell more of that than of the copy.
-const GAP: usize = 1088;
+pub(super) const GAP: usize = 1088;
 
 /// The bytes of a segment, more than the heap would take from a block that it has. How a smaller one
 /// lies is luck, and makes a tenth of the time that it takes to copy.
-const SEGMENT: usize = 33 << 20;
+pub(super) const SEGMENT: usize = 33 << 20;
 /// Where copying from a segment begins: with the 16 bytes that the heap puts before it, a cache line.
-const BEHIND: usize = 48;
+pub(super) const BEHIND: usize = 48;
 
 const SIZES: [(usize, &str); 4] =
     [(4 << 10, "4KiB"), (64 << 10, "64KiB"), (1 << 20, "1MiB"), (16 << 20, "16MiB")];
@@ -104,13 +104,7 @@ fn init(size: usize, name: &str) -> Row {
             let source = vec![7_u8; SEGMENT];
             moved(size, move || source.as_ptr().wrapping_add(BEHIND))
         })
-        .ours(move || {
-            let segment = Segment::new(&vec![7; SEGMENT])?;
-            let mut memory = Ours::warm(plan(size))?;
-            assert!(memory.init(GAP as u32, &segment, BEHIND as u32, size));
-            assert_copied(&memory, size);
-            Ok(succeed(move || memory.init(GAP as u32, &segment, BEHIND as u32, size)))
-        })
+        .ours(move || initialised::<Ours>(size))
 }
 
 fn transfer(size: usize, name: &str) -> Row {
@@ -145,19 +139,19 @@ fn moved(size: usize, source: impl Fn() -> *const u8 + 'static) -> Result<Probe>
 }
 
 /// Room for a source, the gap and a target.
-fn plan(size: usize) -> Plan {
+pub(super) fn plan(size: usize) -> Plan {
     let pages = (2 * size + GAP).div_ceil(PAGE) as u32;
     Plan { bounds: Bounds::Default, minimum: pages, maximum: pages }
 }
 
-fn filled<H: Host<Memory: Bulk>>(size: usize) -> Result<Probe> {
+pub(super) fn filled<H: Host<Memory: Bulk>>(size: usize) -> Result<Probe> {
     let mut memory = H::warm(plan(size))?;
     assert!(memory.fill(0, 7, size));
     assert_eq!((byte(&memory, 0), byte(&memory, size - 1), byte(&memory, size)), (7, 7, 1));
     Ok(succeed(move || memory.fill(0, 7, size)))
 }
 
-fn copied<H: Host<Memory: Bulk>>(size: usize) -> Result<Probe> {
+pub(super) fn copied<H: Host<Memory: Bulk>>(size: usize) -> Result<Probe> {
     let mut memory = H::warm(plan(size))?;
     let target = size + GAP;
     assert!(memory.fill(0, 7, size) && memory.copy_within(target as u32, 0, size));
@@ -172,15 +166,23 @@ fn zeroed<H: Host<Memory: Zero>>(size: usize) -> Result<Probe> {
     Ok(succeed(move || memory.zero(0, size)))
 }
 
-fn transferred<H: Host<Memory: Bulk + Transfer>>(size: usize) -> Result<Probe> {
+pub(super) fn transferred<H: Host<Memory: Bulk + Transfer>>(size: usize) -> Result<Probe> {
     let [mut source, mut memory] = H::warm_together(plan(size))?;
     assert!(source.fill(0, 7, size) && memory.copy_from(GAP as u32, &source, 0, size));
     assert_copied(&memory, size);
     Ok(succeed(move || memory.copy_from(GAP as u32, &source, 0, size)))
 }
 
+pub(super) fn initialised<H: Host<Memory = ours::Memory>>(size: usize) -> Result<Probe> {
+    let segment = Segment::new(&vec![7; SEGMENT])?;
+    let mut memory = H::warm(plan(size))?;
+    assert!(memory.init(GAP as u32, &segment, BEHIND as u32, size));
+    assert_copied(&memory, size);
+    Ok(succeed(move || memory.init(GAP as u32, &segment, BEHIND as u32, size)))
+}
+
 /// What was 1 is 7 from the gap on, and no byte before or behind is.
-fn assert_copied(memory: &impl Base, size: usize) {
+pub(super) fn assert_copied(memory: &impl Base, size: usize) {
     let around = [GAP - 1, GAP, GAP + size - 1, GAP + size].map(|offset| byte(memory, offset));
     assert_eq!(around, [1, 7, 7, 1]);
 }

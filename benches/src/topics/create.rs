@@ -20,7 +20,7 @@ use crate::subjects::{Base, Host, Plan};
 /// The most, in mmap, mprotect, touch and munmap.
 const GOAL: f64 = 0.5;
 
-const RAW: &str = "mmap of 8 GiB without rights, mprotect of 64 KiB, munmap";
+pub(super) const RAW: &str = "mmap of 8 GiB without rights, mprotect of 64 KiB, munmap";
 const RAW_TOUCHED: &str = "mmap of 8 GiB without rights, mprotect of 64 KiB, touch, munmap";
 
 pub fn rows() -> Vec<Row> {
@@ -71,7 +71,7 @@ fn with_store() -> Row {
     row
 }
 
-fn cycle<H: Host, const TOUCH: bool>() -> Result<Probe> {
+pub(super) fn cycle<H: Host, const TOUCH: bool>() -> Result<Probe> {
     // By a host of its own: the measured one shall see nothing but cycles.
     assert_clean(&H::open(Plan::one_page())?);
     let host = H::open(Plan::one_page())?;

@@ -16,17 +16,17 @@ use crate::subjects::wasmtime::{self, Wasmtime};
 use crate::subjects::{Base, Bounds, Grow, Host, Plan};
 
 /// The most for a memory whose code compares: nothing has to be asked of the system.
-const CHECKED: f64 = 0.1;
+pub(super) const CHECKED: f64 = 0.1;
 /// The most for a memory with guard pages: one call of the system.
 const GUARDED: f64 = 1.25;
 /// The most for a growth that the type forbids, in nanoseconds: a guest may ask for it in a loop.
 const REFUSED: f64 = 10.0;
 
-const MPROTECT: &str = "mprotect of the next 64 KiB";
+pub(super) const MPROTECT: &str = "mprotect of the next 64 KiB";
 const MPROTECT_TOUCHED: &str = "mprotect of the next 64 KiB, touch one page of it";
 
 /// Steps of one memory: 256 MiB.
-const STEPS: u64 = 4096;
+pub(super) const STEPS: u64 = 4096;
 
 pub fn rows() -> Vec<Row> {
     vec![

@@ -1,12 +1,15 @@
 //! The rows, one file for each topic. A new topic is a file here and a line in [`all`].
 
 mod access;
+mod atomics;
 mod bulk;
 mod calls;
 mod create;
 mod erase;
 mod grow;
 mod inline;
+mod shared;
+mod wait;
 
 use crate::row::Row;
 
@@ -25,6 +28,9 @@ pub fn all() -> Vec<Row> {
         erase::rows(),
         create::rows(),
         grow::rows(),
+        atomics::rows(),
+        wait::rows(),
+        shared::rows(),
     ];
     topics.into_iter().flatten().collect()
 }
