@@ -35,6 +35,15 @@ int main(void) {
 #define FOR_EVER (-INT64_C(1))
 #define ALL UINT32_MAX
 
+/* What is done very often is done less often where it would take minutes. */
+#define SLOWNESS 1
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#undef SLOWNESS
+#define SLOWNESS 4
+#endif
+#endif
+
 static int64_t now(void) {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -1847,7 +1856,7 @@ TEST(a_process_that_ends_or_becomes_another_program_waits_no_more) {
 }
 
 /* More deaths than there are places for waiters (32768): all of them are taken, and given back, in between. */
-#define ROUNDS_OF_DEATH 70
+#define ROUNDS_OF_DEATH (70 / SLOWNESS)
 #define MORTALS 500
 
 TEST(the_places_of_the_dead_are_taken_again) {
@@ -1929,7 +1938,7 @@ static int victim_main(char **arguments) {
 }
 
 /* Rounds of killing, with peace after each: then everyone who still works has to come to an end. */
-#define ROUNDS_OF_KILLING 12
+#define ROUNDS_OF_KILLING (12 / SLOWNESS)
 #define KILLS 50 /* in a round */
 
 typedef struct {
