@@ -66,7 +66,7 @@ static uint64_t next_random(uint64_t *state) {
 
 /* ---- a watchdog: what hangs is told and ends ---- */
 
-#define PATIENCE 100 /* seconds for a test */
+#define PATIENCE (100 * SLOWNESS) /* seconds for a test */
 
 static void hung(int signal) {
     static const char words[] = "HUNG in ";
