@@ -17,7 +17,7 @@ CMAKE = $(eval CMAKE := $$(shell scripts/need cmake))$(or $(CMAKE),$(error cmake
 CTEST = $(dir $(CMAKE))ctest
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test test-rust test-c test-memcheck test-tsan test-storm test-model header lint bench bench-smoke clean
+.PHONY: help build install demo test test-rust test-c test-memcheck test-tsan test-storm test-density test-model header lint bench bench-smoke clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +81,14 @@ test-storm: ## Wait, notify, interrupt and grow at random for minutes (STORM_SEC
 	    -L target/prefix/lib -lwasm_memory -Wl,-rpath,"$(abspath target/prefix)/lib" -pthread
 	@echo "== storm"
 	@target/storm/storm $(STORM_SECONDS) $(STORM_SEED)
+
+test-density: ## Make, write and delete 1000000 memories in one process (takes 5 GB)
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@mkdir -p target/density
+	@$(CC) -std=c99 -O2 -g -I c-tests -I target/prefix/include c-tests/density.c -o target/density/density \
+	    -L target/prefix/lib -lwasm_memory -Wl,-rpath,"$(abspath target/prefix)/lib" -pthread
+	@echo "== density"
+	@target/density/density 1000000
 
 header: ## Generate include/wasm_memory.h from the Rust source
 	@UPDATE_HEADER=1 $(CARGO) test --locked --quiet --test header

@@ -3,7 +3,7 @@
  *
  * Generated from the Rust source by cbindgen: edit src/ffi and run `make header`.
  *
- * Model: a config (options) makes an engine (policy and warm regions, shared by all threads), an
+ * Model: a config (options) makes an engine (policy and pool, shared by all threads), an
  * engine makes stores (owners of limits and user data), a store makes memories. A memory type
  * describes a memory. A view is what inline or generated code reads: base and current length. A
  * limiter decides on creation and growth; one that may take its time answers through tickets, and
@@ -95,6 +95,21 @@ static const size_t MEMORY_PAGE_SIZE WASM_MEMORY_UNUSED = 0x10000;
 #endif
 
 
+/**
+ * A file is mapped to be read; a write of the guest faults.
+ */
+#define WASM_MEMORY_MAP_READ_ONLY 1
+
+/**
+ * What is written stays in the memory.
+ */
+#define WASM_MEMORY_MAP_COPY_ON_WRITE 2
+
+/**
+ * What is written goes into the file.
+ */
+#define WASM_MEMORY_MAP_SHARED 3
+
 #if !defined(WASM_H)
 /**
  * The options of an engine that is to be made.
@@ -109,7 +124,7 @@ typedef struct wasm_data_segment_t wasm_data_segment_t;
 
 #if !defined(WASM_H)
 /**
- * What memories are made under: policy and warm regions, shared by all stores and threads.
+ * What memories are made under: policy and pool, shared by all stores and threads.
  */
 typedef struct wasm_engine_t wasm_engine_t;
 #endif
@@ -118,6 +133,12 @@ typedef struct wasm_engine_t wasm_engine_t;
  * A creation or growth under way.
  */
 typedef struct wasm_memory_future_t wasm_memory_future_t;
+
+/**
+ * What memories start with, or go back to: bytes that never change. Any thread may use an image, and any number of
+ * memories of any engine may be made from it.
+ */
+typedef struct wasm_memory_image_t wasm_memory_image_t;
 
 #if !defined(WASM_H)
 /**
@@ -398,6 +419,101 @@ typedef struct wasm_memory_view_t {
 typedef void (*wasm_memory_data_callback_t)(void *env, uint8_t *data, size_t length);
 
 /**
+ * Bytes of an image: an active data segment. This structure is frozen.
+ */
+typedef struct wasm_memory_segment_t {
+    /**
+     * Where in the memory they start, in bytes.
+     */
+    uint64_t offset;
+    /**
+     * The bytes; NULL only with a `length` of 0.
+     */
+    const void *bytes;
+    /**
+     * How many there are.
+     */
+    size_t length;
+} wasm_memory_segment_t;
+
+/**
+ * The options of a pool. 0, and a field that `struct_size` does not reach, is the default.
+ */
+typedef struct wasm_memory_pool_options_t {
+    /**
+     * Set to `sizeof(wasm_memory_pool_options_t)`.
+     */
+    size_t struct_size;
+    /**
+     * The most memories that are kept or live in the pool. Default: 1000.
+     */
+    uint64_t slots;
+    /**
+     * The largest memory that it serves, in bytes. Default: 4 GiB.
+     */
+    uint64_t slot_bytes;
+    /**
+     * How many bytes of what a deleted memory wrote stay in physical memory, for the next one. Default: 1 MiB.
+     */
+    uint64_t keep_resident_bytes;
+    /**
+     * How many deleted memories may wait to be cleaned together; 1 cleans each at once. Default: 16.
+     */
+    uint64_t decommit_batch;
+    /**
+     * Whether memories are made on demand that find no slot, or start larger than one. Default: false.
+     */
+    bool overflow;
+} wasm_memory_pool_options_t;
+
+/**
+ * What a pool has and has done.
+ */
+typedef struct wasm_memory_pool_stats_t {
+    /**
+     * Set to `sizeof(wasm_memory_pool_stats_t)` before the call.
+     */
+    size_t struct_size;
+    /**
+     * Memories in slots.
+     */
+    uint64_t live;
+    /**
+     * Idle slots that have pages in physical memory, or wait to be cleaned.
+     */
+    uint64_t warm;
+    /**
+     * Idle slots without pages.
+     */
+    uint64_t cold;
+    /**
+     * Slots that were given up, ever, because they could not be shown to be clean.
+     */
+    uint64_t retired;
+    /**
+     * Memories that were made in an idle slot.
+     */
+    uint64_t hits;
+    /**
+     * Memories that needed something new, on demand or as a slot.
+     */
+    uint64_t misses;
+    /**
+     * The address space of all slots, guards included, in bytes.
+     */
+    uint64_t reserved_bytes;
+    /**
+     * What idle slots have in physical memory, in bytes.
+     */
+    uint64_t resident_bytes;
+} wasm_memory_pool_stats_t;
+
+/**
+ * What may be done with a range: `WASM_MEMORY_PROT_NONE`, `_READ` or `_READ_WRITE`.
+ */
+typedef int32_t wasm_memory_protection_t;
+
+/**
  * A read-modify-write operation: one of the `WASM_MEMORY_RMW_` constants.
  */
 typedef int32_t wasm_memory_rmw_op_t;
@@ -467,6 +583,11 @@ typedef struct wasm_memory_stats_t {
      * What is in physical memory; counted only if `struct_size` reaches it, for it costs time.
      */
     uint64_t resident_bytes;
+    /**
+     * What the ranges of `wasm_memory_dirty_ranges` are multiples of now: the host's page, or all of the memory where it is
+     * not known what has changed.
+     */
+    uint64_t dirty_granule_bytes;
 } wasm_memory_stats_t;
 
 /**
@@ -598,6 +719,21 @@ typedef struct wasm_memory_stats_t {
  * Generated code compares with the length; growth needs no system call.
  */
 #define WASM_MEMORY_BOUNDS_CHECKED 2
+
+/**
+ * Nothing: every access of the guest faults.
+ */
+#define WASM_MEMORY_PROT_NONE 0
+
+/**
+ * Reading; a write of the guest faults.
+ */
+#define WASM_MEMORY_PROT_READ 1
+
+/**
+ * Reading and writing.
+ */
+#define WASM_MEMORY_PROT_READ_WRITE 2
 
 /**
  * The sum, modulo 2^N.
@@ -2225,6 +2361,278 @@ wasm_memory_status_t wasm_memory_hexdump(const struct wasm_memory_t *memory,
                                          char *buffer,
                                          size_t capacity,
                                          size_t *out_needed);
+
+/**
+ * Makes an image of data segments. They are put in in their order, later ones over earlier ones; between them is
+ * zero. The image goes with memories of any size that it fits, and of any page size.
+ *
+ * Parameters: `segments`: copied; NULL only if `count` is 0, which makes an image of zeros. `out`: the image, NULL on
+ * failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (a segment ends past 2^64), `OUT_OF_MEMORY`.
+ * Ownership: the image is the caller's, until `wasm_memory_image_delete`; the segments stay the caller's.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: active data segments.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_image_new(const struct wasm_memory_segment_t *segments,
+                                           size_t count,
+                                           struct wasm_memory_image_t **out);
+
+/**
+ * Makes an image of a memory as it is now, a snapshot: contents, size and page size. Mappings and protections are no
+ * part of it; a file that is mapped is copied as it reads. It costs time and memory with the pages that
+ * are not zero. Other threads may change a shared memory meanwhile; the image then has each byte as it was at some
+ * moment.
+ *
+ * Parameters: `memory`: not consumed, of any kind. `out`: the image, NULL on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (its bytes are lent for writing), `PROTECTED` (a range allows no
+ * access), `IO` (a file that is mapped has become too short), `OUT_OF_MEMORY`.
+ * Ownership: the image is the caller's, until `wasm_memory_image_delete`.
+ * Threads: any number that call const functions.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_image_from_memory(const struct wasm_memory_t *memory,
+                                                   struct wasm_memory_image_t **out);
+
+/**
+ * Writes an image to a file. The file appears under its name when it is whole, in the place of what was there; a call
+ * that fails leaves that. Pages of zeros take no room in it. docs/ABI.md says which versions of the library read it.
+ *
+ * Parameters: `image`: not consumed. `path`: in UTF-8.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (not UTF-8), `IO` (errno is the system's), `OUT_OF_MEMORY`.
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_image_save(const struct wasm_memory_image_t *image,
+                                            const char *path);
+
+/**
+ * Reads an image that `wasm_memory_image_save` wrote. What is not such a file, whole and undamaged, is refused.
+ *
+ * Parameters: `path`: in UTF-8. `out`: the image, NULL on failure.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (not UTF-8), `IO` (there is no such file, it is no image, one of
+ * another version, truncated or damaged: the sentence says which), `OUT_OF_MEMORY`.
+ * Ownership: the image is the caller's, until `wasm_memory_image_delete`. The file is not kept.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_image_load(const char *path,
+                                            struct wasm_memory_image_t **out);
+
+/**
+ * Deletes an image. Memories that were made from it keep what they have. Idle memories of an engine may remember the
+ * image, and keep its bytes alive, until they are used otherwise or `wasm_engine_pool_trim` gives them up.
+ *
+ * Parameters: `image`: may be NULL, which does nothing.
+ * Returns: nothing.
+ * Ownership: the image passes to the library.
+ * Threads: any, as long as no other call uses this pointer.
+ * Invalidates: the pointer.
+ */
+WASM_MEMORY_API
+void wasm_memory_image_delete(struct wasm_memory_image_t *image);
+
+/**
+ * Makes a memory that starts with an image, which it sees alone. It has the minimum size of its type, or that of the
+ * snapshot if the image is one and larger. Bytes outside of the image are zero.
+ *
+ * Parameters: `store`, `type`, `image`: not consumed; all may be deleted after the call. `out`: the memory, NULL on
+ * failure.
+ * Returns: what `wasm_memory_try_new` returns, and `OUT_OF_BOUNDS` (a segment, an empty one too, ends past the minimum of
+ * the type), `INVALID_TYPE` (a snapshot of a memory with pages of another size), `MAXIMUM_EXCEEDED` (a snapshot
+ * larger than the type allows).
+ * Ownership: the handle is the caller's, until `wasm_memory_delete`.
+ * Threads: any.
+ * Invalidates: nothing.
+ * Specification: instantiation: allocation of memories, then active data segments.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_new_from_image(struct wasm_store_t *store,
+                                                const struct wasm_memorytype_t *type,
+                                                const struct wasm_memory_image_t *image,
+                                                struct wasm_memory_t **out);
+
+/**
+ * Brings a memory back to an image, or to zeros, in place: contents and size. The size becomes the minimum of the type, or
+ * that of the snapshot if the image is one and larger. Mappings and protections are undone. It costs time with the
+ * pages that were written, and not with the size; of those, as many stay in memory as the engine keeps for an idle one
+ * (`wasm_config_memory_pool_set`; 1 MiB by default), and the others go back to the system. A host-made memory keeps
+ * its size, unless the snapshot is larger.
+ *
+ * Parameters: `memory`: not consumed. `image_or_null`: not consumed; NULL for zeros.
+ * Returns: `OK`, `NULL_ARGUMENT`, `SHARED` (a shared memory cannot be reset), `BORROWED`, `OUT_OF_BOUNDS` (a segment ends
+ * past the minimum of the type), `INVALID_TYPE` (a snapshot with pages of another size), `MAXIMUM_EXCEEDED` (a
+ * snapshot larger than the type allows), `OUT_OF_MEMORY`; and where it makes the memory larger than it is,
+ * `LIMIT_DENIED` and `ASYNC_REQUIRED`, as for a growth. Nothing has changed then, but where the system refused to undo a
+ * mapping or a protection (`OUT_OF_MEMORY`): some may have been undone, and the contents may be the image's.
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: pointers past the new length; the base, where `wasm_memory_may_move` and the snapshot is larger than the
+ * reservation.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_reset(struct wasm_memory_t *memory,
+                                       const struct wasm_memory_image_t *image_or_null);
+
+/**
+ * Tells what has changed since the memory was made, or since the last `wasm_memory_dirty_clear`: by writes of the guest or
+ * of the host, and by erase, discard, reset, mapping and growth.
+ *
+ * Ranges are told in ascending order, apart from each other, in whole pages of the host (`dirty_granule_bytes` of the
+ * stats), the last one cut at the length of the memory. A page that was written but holds the bytes that it
+ * held may be told or not. Where the system cannot tell which pages were written, the memory is compared with a copy
+ * of what it was. While it is not known which pages have changed (in the child of a fork, and with a shared mapping of a
+ * file in the memory), everything is told, and `dirty_granule_bytes` says so after the call.
+ *
+ * Parameters: `memory`: not consumed, of any kind. `range`: called for each range, with `offset` and `length` in bytes; it
+ * may use the memory, and clear. `env`: passed to it.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (its bytes are lent for writing), `PROTECTED` (a range allows no
+ * access), `IO` (a file that is mapped has become too short), `OUT_OF_MEMORY`. `range` is not called on failure.
+ * Ownership: none passes.
+ * Threads: any number that call const functions.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_dirty_ranges(const struct wasm_memory_t *memory,
+                                              void (*range)(void *env,
+                                                            uint64_t offset,
+                                                            uint64_t length),
+                                              void *env);
+
+/**
+ * From now on, `wasm_memory_dirty_ranges` tells what has changed since this call. The first call costs a mapping of the
+ * process, or where the system cannot watch for writes, a copy of the memory; the first write to each page costs more
+ * after each.
+ *
+ * Parameters: `memory`: not consumed, of any kind.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_MEMORY`; and where a copy has to be made, `PROTECTED` (a range allows
+ * no access) and `IO` (a file that is mapped has become too short): changes count from the beginning of the
+ * memory then.
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_dirty_clear(struct wasm_memory_t *memory);
+
+/**
+ * Makes the engine take its memories from a pool. Default: none; the engine then keeps a few deleted memories for the
+ * next ones, and nothing limits how many there are.
+ *
+ * A memory whose minimum (or snapshot) fits `slot_bytes` takes a slot and grows within it; past that, growth is
+ * `OUT_OF_MEMORY`. Larger memories, and those that find no slot, are made on demand with `overflow`, and
+ * are `OUT_OF_MEMORY` without. Shared memories take slots too, but not those that can be exported; nor do memories that
+ * an allocator of the host's makes. Address space is taken slot by slot as it is needed, and memory as it is written.
+ *
+ * Parameters: `config`: NULL is ignored. `options`: copied; NULL for no pool. A value that no host could honour makes
+ * `wasm_engine_new_with_config` fail with a sentence that names it: a `struct_size` too small for itself, slots that
+ * take more than the address space, a `decommit_batch` above 4096.
+ * Returns: nothing.
+ * Ownership: none passes.
+ * Threads: one at a time for one config.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+void wasm_config_memory_pool_set(struct wasm_config_t *config,
+                                 const struct wasm_memory_pool_options_t *options);
+
+/**
+ * Fills in what an engine's idle memories are, and how often they were of use. Works with and without a pool.
+ *
+ * Parameters: `engine`: not consumed. `out`: the caller sets its `struct_size`; the fields that fit are written whole,
+ * all 0 on failure, and `struct_size` is left alone.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size` below that of itself: nothing is written).
+ * Ownership: none passes.
+ * Threads: any. While other threads make and delete memories, the figures need not be of one moment.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_engine_pool_stats(const struct wasm_engine_t *engine,
+                                            struct wasm_memory_pool_stats_t *out);
+
+/**
+ * Gives back to the system what an engine's idle memories have, pages and address space, and the images that they
+ * remember. Live memories are not concerned. Memories made afterwards need something new.
+ *
+ * Parameters: `engine`: not consumed.
+ * Returns: `OK`, `NULL_ARGUMENT`.
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_engine_pool_trim(struct wasm_engine_t *engine);
+
+/**
+ * Maps a file into a range of a memory, in the place of what is there: bytes, other mappings, protections.
+ *
+ * The mapping stays when the memory grows, and goes with `wasm_memory_unmap`, `wasm_memory_reset`, another mapping or the
+ * memory. While there is one, the memory does not move. Discard and erase write zeros into it
+ * (`WASM_MEMORY_MAP_SHARED`: into the file) and keep it. Reads, writes, fills and copies through this interface are
+ * done by the kernel there: should the file become shorter than its mapping, they answer `IO`, and atomic accesses are
+ * preceded by a look. The guest, and the host through pointers, is then ended by a signal, as with any
+ * mapping of a file.
+ *
+ * Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `file_offset`, `length`: in bytes, multiples of
+ * `map_alignment_bytes` (stats). `fd`: a regular file, open for reading, and for `WASM_MEMORY_MAP_SHARED` for writing.
+ * `flags`: one of `WASM_MEMORY_MAP_READ_ONLY`, `WASM_MEMORY_MAP_COPY_ON_WRITE`, `WASM_MEMORY_MAP_SHARED`.
+ * Returns: `OK` (for no bytes too, which changes nothing), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (flags), `SHARED` (not in
+ * shared memories), `UNSUPPORTED` (host-made memories; those on the heap, where the process had no address space left;
+ * systems on which this version cannot), `BORROWED`, `UNALIGNED`, `OUT_OF_BOUNDS`, `IO` (the descriptor is closed, not of a
+ * regular file or not open for this; the file ends before `file_offset + length`, its last page filled up), `OUT_OF_MEMORY`.
+ * Ownership: the descriptor stays the caller's and may be closed after the call.
+ * Threads: one at a time.
+ * Invalidates: the contents of the range.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_map_file(struct wasm_memory_t *memory,
+                                          uint64_t offset,
+                                          intptr_t fd,
+                                          uint64_t file_offset,
+                                          uint64_t length,
+                                          uint32_t flags);
+
+/**
+ * Makes a range zeros that can be read and written, whatever was there: bytes, a file, a protection.
+ *
+ * Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `length`: in bytes, multiples of
+ * `map_alignment_bytes` (stats).
+ * Returns: `OK`, `NULL_ARGUMENT`, `SHARED`, `UNSUPPORTED` (host-made memories; those on the heap), `BORROWED`,
+ * `UNALIGNED`, `OUT_OF_BOUNDS`, `OUT_OF_MEMORY`.
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: the contents of the range.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_unmap(struct wasm_memory_t *memory,
+                                       uint64_t offset,
+                                       uint64_t length);
+
+/**
+ * Sets what may be done with a range, by the guest and through this interface, whose functions answer `PROTECTED` where
+ * the guest would fault. The bytes stay. Protections stay when the memory grows, and go with another protection,
+ * `wasm_memory_unmap`, `wasm_memory_map_file` or `wasm_memory_reset`.
+ *
+ * Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `length`: in bytes, multiples of
+ * `map_alignment_bytes` (stats). `protection`: a constant.
+ * Returns: `OK` (for no bytes too), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (protection), `SHARED`, `UNSUPPORTED` (host-made
+ * memories; those on the heap), `BORROWED`, `UNALIGNED`, `OUT_OF_BOUNDS`, `PROTECTED` (a file is mapped there for
+ * reading only, which cannot become writable), `OUT_OF_MEMORY` (each range takes mappings of the process).
+ * Ownership: none passes.
+ * Threads: one at a time.
+ * Invalidates: nothing.
+ * Specification: the memory control proposal, `memory.protect`.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_protect(struct wasm_memory_t *memory,
+                                         uint64_t offset,
+                                         uint64_t length,
+                                         wasm_memory_protection_t protection);
 
 /**
  * Makes a shared memory of zeros with the minimum size of its type, in no store yet. Nobody is asked: no limits

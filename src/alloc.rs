@@ -1,4 +1,4 @@
-//! Objects on the heap whose allocation can fail: a box and a counted reference.
+//! Objects on the heap whose allocation can fail: a box, one that is made later, and a counted reference.
 //!
 //! `Box::new` and `Arc::new` end the process when the heap is exhausted, and this library never
 //! does that to its host.
@@ -8,7 +8,7 @@ use core::alloc::Layout;
 use core::marker::PhantomData;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A box of `value`, or [`Error::OutOfHeap`].
 pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, Error> {
@@ -23,6 +23,70 @@ pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, Error> {
     unsafe {
         place.write(value);
         Ok(Box::from_raw(place.as_ptr()))
+    }
+}
+
+/// A box that is made when it is needed first, by whichever thread needs it.
+pub(crate) struct LazyBox<T> {
+    place: AtomicPtr<T>,
+    owns: PhantomData<T>,
+}
+
+impl<T> Default for LazyBox<T> {
+    fn default() -> Self {
+        Self { place: AtomicPtr::default(), owns: PhantomData }
+    }
+}
+
+impl<T> LazyBox<T> {
+    /// What is in the box, if it has been made.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        // SAFETY: null, or a box that was given away below, and lives as long as this does.
+        unsafe { self.place.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The same, exclusively.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut T> {
+        // SAFETY: as in `get`.
+        unsafe { self.place.get_mut().as_mut() }
+    }
+}
+
+impl<T: Default> LazyBox<T> {
+    /// What is in the box, which is made if it has not been yet.
+    pub(crate) fn get_or_make(&self) -> Result<&T, Error> {
+        if let Some(made) = self.get() {
+            return Ok(made);
+        }
+        let new = Box::into_raw(try_box(T::default())?);
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        let place = match self.place.compare_exchange(core::ptr::null_mut(), new, success, failure) {
+            Ok(_) => new,
+            Err(first) => {
+                // SAFETY: from into_raw right above, and nobody else has seen it.
+                drop(unsafe { Box::from_raw(new) });
+                first
+            }
+        };
+        // SAFETY: as in `get`.
+        Ok(unsafe { &*place })
+    }
+}
+
+impl<T> Drop for LazyBox<T> {
+    fn drop(&mut self) {
+        let place = *self.place.get_mut();
+        if !place.is_null() {
+            // SAFETY: from into_raw in `get_or_make`, and this was the only owner.
+            drop(unsafe { Box::from_raw(place) });
+        }
+    }
+}
+
+impl<T: core::fmt::Debug> core::fmt::Debug for LazyBox<T> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.get().fmt(f)
     }
 }
 

@@ -29,6 +29,9 @@ pub enum Error {
         /// What would be accepted.
         expected: &'static str,
     },
+    /// Text that is not UTF-8.
+    #[error("the {0} is not valid UTF-8")]
+    NotUtf8(&'static str),
     /// A configured size exceeds what the host can address.
     #[error(
         "the value {value} of `{name}` is not valid: a memory on this host can have {limit} bytes of address space"
@@ -102,6 +105,98 @@ pub enum Error {
         what: &'static str,
         /// What the system said; 0 if it was not asked.
         os: OsError,
+    },
+    /// A file that cannot be read, written or mapped, or that is not what it should be.
+    #[error("{what}{}", if os.0 == 0 { String::new() } else { format!(" (error {})", os.0) })]
+    File {
+        /// What is wrong.
+        what: &'static str,
+        /// What the system said; 0 if it was not asked.
+        os: OsError,
+    },
+    /// A file with fewer bytes than are to be mapped.
+    #[error("the file ends at {file_bytes} bytes, and the mapping would reach to {wanted}")]
+    FileTooShort {
+        /// Where the file ends.
+        file_bytes: u64,
+        /// Where the mapping would end.
+        wanted: u64,
+    },
+    /// A file that was cut after it had been mapped.
+    #[error(
+        "the file that is mapped at offset {offset} of this memory has become shorter than its mapping of {length} bytes \
+         (error {}): what lies behind its end cannot be read or written",
+        os.0
+    )]
+    FileShrunk {
+        /// Where the mapping starts.
+        offset: u64,
+        /// How many bytes it has.
+        length: u64,
+        /// What the system said.
+        os: OsError,
+    },
+    /// An access to a range that does not allow it.
+    #[error(
+        "{length} bytes at offset {offset} lie, in part, in a range that {protection} (wasm_memory_protect, \
+         wasm_memory_map_file)"
+    )]
+    Protected {
+        /// Where the access starts.
+        offset: u64,
+        /// How many bytes it has.
+        length: u64,
+        /// What is allowed there.
+        protection: &'static str,
+    },
+    /// A mapping or protection that does not start and end with pages of the host.
+    #[error("{name} {value} is not a multiple of {alignment}, the page of this host (map_alignment_bytes of wasm_memory_stats)")]
+    UnalignedRange {
+        /// The parameter.
+        name: &'static str,
+        /// What was given.
+        value: u64,
+        /// What it must be a multiple of.
+        alignment: u64,
+    },
+    /// A segment of an image past the size that the memory starts with.
+    #[error(
+        "out of bounds memory access: a segment of the image ends at {end}, and the memory starts with {memory_bytes} \
+         bytes"
+    )]
+    ImageOutOfBounds {
+        /// Where the last segment ends.
+        end: u64,
+        /// The size that the memory starts with.
+        memory_bytes: u128,
+    },
+    /// A snapshot that is larger than the type allows.
+    #[error("the image is a snapshot of {pages}, which passes the maximum of {maximum}")]
+    ImageTooLarge {
+        /// The size of the snapshot.
+        pages: Pages,
+        /// The most that the type allows.
+        maximum: Pages,
+    },
+    /// A memory that is larger than the slots of its pool.
+    #[error(
+        "{wanted} bytes pass the slot_bytes of this engine's memory pool, which are {slot_bytes}: set slot_bytes to at \
+         least {wanted} (wasm_config_memory_pool_set), or, for memories that start so large, overflow"
+    )]
+    SlotTooSmall {
+        /// The size asked for.
+        wanted: u64,
+        /// The size of the slots.
+        slot_bytes: u64,
+    },
+    /// A pool without a free slot.
+    #[error(
+        "all {slots} slots of this engine's memory pool are in use: delete memories, set more slots or set overflow \
+         (wasm_config_memory_pool_set)"
+    )]
+    PoolExhausted {
+        /// How many there are.
+        slots: u64,
     },
     /// A copy between ranges that must not overlap.
     #[error("{length} bytes at offset {source_offset} and at offset {destination} overlap")]
@@ -287,12 +382,15 @@ impl Error {
     pub const fn os_error(&self) -> Option<OsError> {
         match self {
             Self::OutOfMemory { os, .. } => Some(*os),
-            Self::Descriptor { os, .. } if os.0 != 0 => Some(*os),
+            Self::Descriptor { os, .. } | Self::File { os, .. } if os.0 != 0 => Some(*os),
+            Self::FileShrunk { os, .. } => Some(*os),
             Self::ReservationExceeded { .. }
             | Self::SharedReservationExceeded { .. }
             | Self::ReducedReservationExceeded { .. }
             | Self::Unaddressable { .. }
             | Self::HostMaximumExceeded { .. }
+            | Self::SlotTooSmall { .. }
+            | Self::PoolExhausted { .. }
             | Self::OutOfHeap(_) => Some(OsError::no_memory()),
             _ => None,
         }

@@ -20,8 +20,8 @@
 //! Data flows one way, and `tests/architecture.rs` keeps it so:
 //!
 //! ```text
-//! ffi -> store -> memory -> engine -> region -> plan -> sys
-//!                        -> wait, racy                -> sys
+//! ffi -> store -> memory -> engine -> pool -> region -> image, plan -> sys
+//!                        -> wait, racy                             -> sys
 //!                              types, units, error, alloc, attachment, creator: for all
 //! ```
 //!
@@ -32,8 +32,10 @@
 //! | `memory` | what the specification calls a memory instance |
 //! | `wait` | threads that wait on an address until another notifies it |
 //! | `racy` | how bytes are touched that others may change meanwhile |
-//! | `engine` | the policy, the ladder of fallbacks, the warm regions |
-//! | `region` | a piece of address space, held and given back as a whole |
+//! | `engine` | the policy, the ladder of fallbacks |
+//! | `pool` | the regions that no memory has now: who gets them next, how many are kept |
+//! | `region` | a piece of address space, held and given back as a whole; how it becomes clean again |
+//! | `image` | what memories start with: bytes that never change, and their file |
 //! | `plan` | address-space arithmetic, without touching any |
 //! | `types`, `units` | memory types and the units of the specification |
 //! | `error`, `alloc` | why things fail; objects whose allocation can fail |
@@ -52,8 +54,10 @@ mod creator;
 mod engine;
 mod error;
 mod ffi;
+mod image;
 mod memory;
 mod plan;
+mod pool;
 mod racy;
 mod region;
 mod store;
@@ -65,12 +69,14 @@ mod wait;
 pub use creator::{Breach, LinearMemory, MemoryCreator};
 pub use engine::Engine;
 pub use error::{Error, Limit};
+pub use image::{MemoryImage, Segment};
 pub use memory::{
     AtomicInteger, DataSegment, Hexdump, Memory, RmwOp, Scalar, SharedMemory, Stats, V128, View,
     WaitResult, atomic_fence,
 };
-pub use plan::{Bounds, BoundsPolicy, Policy};
+pub use plan::{Bounds, BoundsPolicy, Policy, PoolOptions};
+pub use pool::PoolStats;
 pub use store::{AsyncLimiter, Limiter, Limits, MemoryFuture, Request, Store, StoreMemory, Ticket};
-pub use sys::{HostCaps, LikelyLimit, OsError, Purpose};
+pub use sys::{FileMapping, HostCaps, LikelyLimit, OsError, Protection, Purpose};
 pub use types::{IndexType, MemoryType, TypeError};
 pub use units::{PageSize, Pages};

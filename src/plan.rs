@@ -51,6 +51,15 @@ const SHARE_LEFT_FREE: u64 = 8;
 const ROOM: u64 = 4 * GIB;
 /// Huge pages are of this size where they exist.
 const HUGE_PAGE: usize = 2 << 20;
+/// The largest memory that shares a slab with others.
+const SLAB_SLOT_MOST: u64 = 1 << 20;
+/// The defaults of a pool; docs/RATIONALE.md says why these.
+const POOL_SLOTS: u64 = 1000;
+const POOL_SLOT_BYTES: u64 = 4 * GIB;
+const POOL_KEEP_RESIDENT_BYTES: u64 = 1 << 20;
+const POOL_DECOMMIT_BATCH: u64 = 16;
+/// More deleted memories than this are never cleaned together.
+const POOL_DECOMMIT_BATCH_MOST: u64 = 4096;
 
 /// Which bounds strategy a memory is to have: the option `memory_bounds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -71,6 +80,59 @@ pub enum Bounds {
     Guarded,
     /// Generated code compares with the length.
     Checked,
+}
+
+/// The options of an engine's memory pool. 0 is the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct PoolOptions {
+    /// The most memories that are kept or live in the pool: by default 1000.
+    pub slots: u64,
+    /// The largest memory that it serves, in bytes: by default 4 GiB.
+    pub slot_bytes: u64,
+    /// How many bytes of what a deleted memory wrote stay in memory, for the next one: by default 1 MiB.
+    pub keep_resident_bytes: u64,
+    /// How many deleted memories may wait to be cleaned together: by default 16.
+    pub decommit_batch: u64,
+    /// Whether memories are made on demand that find no slot, or are too large for one.
+    pub overflow: bool,
+}
+
+impl PoolOptions {
+    /// The same with the defaults in, on this host.
+    pub(crate) fn resolved(&self, host: &HostCaps) -> Self {
+        let or = |value: u64, default: u64| if value == 0 { default } else { value };
+        let slot_bytes = or(self.slot_bytes, POOL_SLOT_BYTES.min(host.address_space_bytes >> 4));
+        let fitting = host.address_space_bytes.checked_div(slot_bytes).unwrap_or(0).max(1);
+        let slots = or(self.slots, POOL_SLOTS.min(fitting));
+        Self {
+            slots,
+            slot_bytes,
+            keep_resident_bytes: or(self.keep_resident_bytes, POOL_KEEP_RESIDENT_BYTES),
+            decommit_batch: or(self.decommit_batch, POOL_DECOMMIT_BATCH).min(slots),
+            overflow: self.overflow,
+        }
+    }
+
+    fn check(&self, host: &HostCaps) -> Result<(), Error> {
+        let limit = host.address_space_bytes;
+        let Self { slots, slot_bytes, decommit_batch, .. } = self.resolved(host);
+        if slot_bytes > limit {
+            return Err(Error::TooLarge { name: "memory_pool.slot_bytes", value: slot_bytes, limit });
+        }
+        let all = slots.saturating_mul(slot_bytes);
+        if all > limit {
+            let name = "memory_pool.slots * memory_pool.slot_bytes";
+            return Err(Error::TooLarge { name, value: all, limit });
+        }
+        if decommit_batch > POOL_DECOMMIT_BATCH_MOST {
+            return Err(Error::InvalidArgument {
+                name: "memory_pool.decommit_batch",
+                value: decommit_batch,
+                expected: "at most 4096 memories are cleaned together",
+            });
+        }
+        Ok(())
+    }
 }
 
 /// The options of an engine. `None` is the default, which depends on the memory's type.
@@ -95,6 +157,8 @@ pub struct Policy {
     /// Whether shared memories lie in a file without a name, so that they can be exported to other
     /// processes.
     pub exportable: bool,
+    /// The pool that memories are taken from; without one, an engine keeps a few that were deleted.
+    pub pool: Option<PoolOptions>,
 }
 
 impl Default for Policy {
@@ -108,6 +172,7 @@ impl Default for Policy {
             may_move: false,
             huge_pages: false,
             exportable: false,
+            pool: None,
         }
     }
 }
@@ -136,7 +201,7 @@ impl Policy {
                 "memory_reservation + memory_reservation_for_growth + memory_guard_size together";
             return Err(Error::TooLarge { name, value: sum, limit });
         }
-        Ok(())
+        self.pool.map_or(Ok(()), |pool| pool.check(host))
     }
 }
 
@@ -192,6 +257,8 @@ pub(crate) struct Planner<'a> {
     pub(crate) needed: usize,
     /// Whether the region replaces one that the memory has outgrown.
     pub(crate) moving: bool,
+    /// The largest memory that the pool's slots hold, where the region is to be one.
+    pub(crate) slot_bytes: Option<u64>,
 }
 
 impl Planner<'_> {
@@ -214,6 +281,14 @@ impl Planner<'_> {
         let usable = all.saturating_sub(all.checked_div(SHARE_LEFT_FREE).unwrap_or(0));
         let share = left.map_or(u64::MAX, |left| left.checked_div(SHARE_OF_LIMIT).unwrap_or(left));
         total <= share && reserved.saturating_add(total) <= usable
+    }
+
+    /// The same for a slab of so many bytes, which serves many memories.
+    pub(crate) fn slab_leaves_room(&self, bytes: u64, reserved: u64, left: Option<u64>) -> bool {
+        let all = self.host.address_space_bytes;
+        let usable = all.saturating_sub(all.checked_div(SHARE_LEFT_FREE).unwrap_or(0));
+        let share = left.map_or(u64::MAX, |left| left.checked_div(SHARE_OF_LIMIT).unwrap_or(left));
+        bytes <= share && reserved.saturating_add(bytes) <= usable
     }
 
     /// The layout that keeps the whole promise to generated code.
@@ -239,6 +314,19 @@ impl Planner<'_> {
     pub(crate) fn checked(&self) -> Result<Layout, Error> {
         let reserved = self.reservation().min(self.growth_limit());
         self.checked_at(Place::Reserved, reserved, self.policy.guard_size.unwrap_or(0))
+    }
+
+    /// The layout of a slot in a slab, where a checked memory is small enough to share one with others. `guard`: the
+    /// bytes that fault before it, if guards take no mappings here.
+    pub(crate) fn slab_slot(&self, guard: Option<usize>) -> Option<Layout> {
+        let reserved = self.reservation().min(self.growth_limit());
+        if reserved > SLAB_SLOT_MOST || self.policy.guard_size.unwrap_or(0) != 0 {
+            return None;
+        }
+        // Not nothing: a slot has an address of its own.
+        let reserved = reserved.max(1);
+        let before = guard.filter(|_| self.policy.guard_before).unwrap_or(0) as u64;
+        self.layout(Bounds::Checked, Place::Reserved, before, reserved, 0).ok()
     }
 
     /// The layout that maps no more than the memory needs now. No guard after it, whatever the
@@ -279,9 +367,13 @@ impl Planner<'_> {
         };
         // A single memory must not take all of the address space.
         let most = self.host.address_space_bytes >> 4;
-        let reservation = self.policy.reservation.unwrap_or(default.min(most));
+        let reservation = match (self.policy.reservation, self.slot_bytes) {
+            (None, None) => default.min(most),
+            (Some(reservation), None) => reservation,
+            (reservation, Some(slot)) => slot.max(reservation.unwrap_or(0)),
+        };
         // A shared memory never moves, and says how large it can become.
-        let reservation = match self.ty.is_shared() {
+        let reservation = match self.ty.is_shared() && self.slot_bytes.is_none() {
             true => reservation.max(self.growth_limit().min(most).min(SHARED_MOST)),
             false => reservation,
         };
@@ -359,7 +451,7 @@ mod tests {
         ty: &'a MemoryType,
         needed: usize,
     ) -> Planner<'a> {
-        Planner { policy, host, ty, needed, moving: false }
+        Planner { policy, host, ty, needed, moving: false, slot_bytes: None }
     }
 
     #[test]
@@ -482,7 +574,7 @@ mod tests {
                 ..Policy::default()
             };
             let needed = ty.minimum().host_bytes(size).unwrap();
-            let planner = Planner { policy: &policy, host: &host, ty: &ty, needed, moving: flags[3] };
+            let planner = Planner { policy: &policy, host: &host, ty: &ty, needed, moving: flags[3], slot_bytes: None };
             let plans = [
                 planner.guarded(), planner.checked(), planner.fitted(), planner.heap(),
                 planner.heap_exact(),

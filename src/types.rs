@@ -87,6 +87,14 @@ pub enum TypeError {
     /// A memory that is not shared where only shared ones can be.
     #[error("the type is not shared, and this makes shared memories")]
     NotShared,
+    /// A snapshot of a memory with other pages.
+    #[error("the image is a snapshot of a memory with pages of {image} bytes, and the type has pages of {ty} bytes")]
+    ImagePageSize {
+        /// The page size of the snapshot.
+        image: u64,
+        /// The page size of the type.
+        ty: u64,
+    },
     /// A memory cannot be imported where this type is declared.
     #[error(
         "the memory does not match the type as an import would: {what} is {found}, and {wanted} is wanted"

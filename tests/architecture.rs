@@ -19,14 +19,16 @@ const COMMON: [&str; 6] = ["units", "types", "error", "alloc", "attachment", "cr
 
 /// Each room and what it may use besides the common ones. `units`, `types` and `error` are below
 /// all others; `error` carries what `sys` found out, so it knows its plain data.
-const ROOMS: [(&str, &[&str]); 15] = [
-    ("ffi", &["store", "memory", "engine", "plan", "sys"]),
-    ("store", &["memory", "engine", "sys"]),
-    ("memory", &["engine", "region", "plan", "wait", "racy", "sys"]),
+const ROOMS: [(&str, &[&str]); 17] = [
+    ("ffi", &["store", "memory", "engine", "image", "plan", "sys"]),
+    ("store", &["memory", "engine", "image", "sys"]),
+    ("memory", &["engine", "image", "region", "plan", "wait", "racy", "sys"]),
     ("wait", &["sys"]),
     ("racy", &[]),
-    ("engine", &["region", "plan", "sys"]),
-    ("region", &["plan", "sys"]),
+    ("engine", &["pool", "image", "region", "plan", "sys"]),
+    ("pool", &["image", "region", "plan", "sys"]),
+    ("region", &["image", "plan", "sys"]),
+    ("image", &["sys"]),
     ("plan", &["sys"]),
     ("error", &["sys"]),
     ("creator", &[]),
@@ -38,7 +40,7 @@ const ROOMS: [(&str, &[&str]); 15] = [
 ];
 
 /// Rooms that compute and decide: no unsafe code in them.
-const PURE: [&str; 5] = ["units", "types", "plan", "error", "engine"];
+const PURE: [&str; 6] = ["units", "types", "plan", "error", "engine", "pool"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -27,6 +27,7 @@ use measure::{Effort, Noise, measure};
 use options::{Options, Wish};
 use report::{Entry, Verdict};
 use row::{Result, Row, Who};
+use subjects::in_place::PageMap;
 
 /// A page of WebAssembly.
 pub const PAGE: usize = 1 << 16;
@@ -54,22 +55,23 @@ fn main() -> ExitCode {
 
 /// Whether all is well: goals count only if they are enforced.
 fn run(options: &Options) -> Result<bool> {
-    let rows: Vec<Row> = topics::all().into_iter().filter(|row| options.wants(&row.name)).collect();
+    let all = topics::all(options.memories);
+    let rows: Vec<Row> = all.into_iter().filter(|row| options.wants(&row.name)).collect();
     if rows.is_empty() {
         return Err("no row has such a name; --list shows them".into());
     }
     if options.list {
         for row in &rows {
-            println!("{:<28} {}; floor: {}", row.name, row.about, row.floor_is);
+            println!("{:<32} {}; floor: {}", row.name, row.about, row.floor_is);
         }
         return Ok(true);
     }
 
-    // What such a row would say on fewer processors is something else.
+    // What such a row would say here is something else.
     let (rows, skipped): (Vec<Row>, Vec<Row>) =
-        rows.into_iter().partition(|row| row.processors <= processors::count());
+        rows.into_iter().partition(|row| obstacle(row).is_none());
     for row in &skipped {
-        println!("skipped: {}, which takes {} processors", row.name, row.processors);
+        println!("skipped: {}, {}", row.name, obstacle(row).unwrap_or_default());
     }
     if rows.is_empty() {
         return Ok(true);
@@ -124,6 +126,15 @@ fn run(options: &Options) -> Result<bool> {
     let met = verdicts.iter().filter(|verdict| **verdict == Verdict::Met).count();
     println!("bench: {} rows, {met} of {} goals met", entries.len(), verdicts.len());
     Ok(!options.enforce || met == verdicts.len())
+}
+
+/// Why a row cannot be measured on this machine.
+fn obstacle(row: &Row) -> Option<String> {
+    if row.processors > processors::count() {
+        return Some(format!("which takes {} processors", row.processors));
+    }
+    (row.scans && !PageMap::answers())
+        .then(|| "whose floor is PAGEMAP_SCAN of Linux 6.7".to_owned())
 }
 
 /// Figures that cannot be true are a defect of the bench, whatever the goals say.

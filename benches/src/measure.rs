@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::companion::Companion;
 use crate::probe::Probe;
 use crate::processors::{OnFirst, preemptions};
-use crate::row::{Goal, Pace, Result, Row, Setup, Who};
+use crate::row::{Goal, Pace, Ready, Result, Row, Setup, Unit, Who};
 
 /// How long to look.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ impl Effort {
     }
 }
 
-/// Nanoseconds for one step.
+/// Nanoseconds for one step, or what was counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Figures {
     pub median: f64,
@@ -87,11 +87,11 @@ impl Measured {
         self.noise.kept * 10 > self.samples() as u64
     }
 
-    /// What our median may be, in nanoseconds.
+    /// What our median may be.
     pub fn at_most(&self, goal: Goal) -> Option<f64> {
         match goal {
             Goal::Floors(floors) => Some(floors * self.of(Who::Floor)?.median),
-            Goal::Nanoseconds(nanoseconds) => Some(nanoseconds),
+            Goal::Units(most) => Some(most),
         }
     }
 
@@ -122,6 +122,9 @@ struct Column<'a> {
 /// gets depends on when it was made. So everything is torn down and set up again several times,
 /// each time in another order: every column has every place in the order equally often.
 pub fn measure(row: &Row, effort: Effort, clock: &Clock) -> Result<Measured> {
+    if row.unit != Unit::Nanoseconds {
+        return count(row);
+    }
     let effort = effort.of(row);
     let _stays = row.pinned.then(OnFirst::take);
     let companion = Companion::start(row.company);
@@ -136,8 +139,10 @@ pub fn measure(row: &Row, effort: Effort, clock: &Clock) -> Result<Measured> {
         columns.rotate_left(1);
         let mut probes = Vec::new();
         for column in &mut columns {
-            let mut probe =
-                (column.setup)().map_err(|error| format!("{}: {error}", column.who.name()))?;
+            let mut probe = match set_up(column.who, column.setup)? {
+                Ready::Steps(probe) => probe,
+                Ready::Count(_) => return Err("a row of time has no counts".into()),
+            };
             if column.steps == 0 {
                 column.steps = calibrate(&mut probe, row.sample, clock);
             }
@@ -160,6 +165,23 @@ pub fn measure(row: &Row, effort: Effort, clock: &Clock) -> Result<Measured> {
         Some((*who, column.figures()))
     });
     Ok(Measured { columns: in_order.collect(), noise })
+}
+
+fn set_up(who: Who, setup: &Setup) -> Result<Ready> {
+    setup().map_err(|error| format!("{}: {error}", who.name()).into())
+}
+
+/// Asks every column of a row without time once.
+fn count(row: &Row) -> Result<Measured> {
+    let mut columns = Vec::new();
+    for (who, setup) in &row.columns {
+        let Ready::Count(count) = set_up(*who, setup)? else {
+            return Err("a row of counts has no steps".into());
+        };
+        let figures = Figures { median: count, minimum: count, p90: count, samples: 1, steps: 1 };
+        columns.push((*who, figures));
+    }
+    Ok(Measured { columns, noise: Noise::default() })
 }
 
 /// The number of steps that fill a sample.

@@ -6,11 +6,13 @@ use crate::row::Result;
 
 pub const HELP: &str = "\
 usage: wasm_memory_bench [--smoke] [--filter TEXT]... [--list] [--enforce] [--out FOLDER]
-  --smoke        each row a few times, to see that it works; the figures are rough
-  --filter TEXT  only rows whose name contains TEXT; may be repeated
-  --list         print the rows instead of measuring them
-  --enforce      exit with 1 unless every goal is met
-  --out FOLDER   where results.json and chart.svg go (default: target/bench)";
+                         [--memories COUNT]
+  --smoke           each row a few times, to see that it works; the figures are rough
+  --filter TEXT     only rows whose name contains TEXT; may be repeated
+  --list            print the rows instead of measuring them
+  --enforce         exit with 1 unless every goal is met
+  --out FOLDER      where results.json and chart.svg go (default: target/bench)
+  --memories COUNT  live memories of the rows of density (default: 100000)";
 
 #[derive(Debug)]
 pub struct Options {
@@ -18,6 +20,7 @@ pub struct Options {
     pub list: bool,
     pub enforce: bool,
     pub out: PathBuf,
+    pub memories: u32,
     filters: Vec<String>,
 }
 
@@ -39,6 +42,7 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Wish> {
         list: false,
         enforce: false,
         out: PathBuf::from("target/bench"),
+        memories: 100_000,
         filters: Vec::new(),
     };
     while let Some(argument) = arguments.next() {
@@ -48,10 +52,18 @@ pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Wish> {
             "--list" => options.list = true,
             "--enforce" => options.enforce = true,
             "--filter" => options.filters.push(value()?),
+            "--memories" => options.memories = positive(&value()?)?,
             "--out" => options.out = value()?.into(),
             "--help" | "-h" => return Ok(Wish::Help),
             _ => return Err(format!("{argument} is no option").into()),
         }
     }
     Ok(Wish::Run(options))
+}
+
+fn positive(text: &str) -> Result<u32> {
+    match text.parse() {
+        Ok(count) if count > 0 => Ok(count),
+        _ => Err(format!("{text} is no number of memories").into()),
+    }
 }

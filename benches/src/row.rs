@@ -1,7 +1,6 @@
 //! A row: one operation, its columns and its goal.
 
 use std::error::Error;
-use std::fmt;
 use std::time::Duration;
 
 use crate::companion::Company;
@@ -10,14 +9,41 @@ use crate::probe::Probe;
 pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Prepares a column, so that nothing of a row exists before it is its turn.
-pub type Setup = Box<dyn Fn() -> Result<Probe>>;
+pub type Setup = Box<dyn Fn() -> Result<Ready>>;
+
+/// A column that was set up.
+pub enum Ready {
+    /// Steps, which take time.
+    Steps(Probe),
+    /// No time, but how many there are.
+    Count(f64),
+}
+
+/// What the figures of a row are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unit {
+    Nanoseconds,
+    Bytes,
+    /// Of what the row names.
+    Pieces,
+}
+
+impl Unit {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nanoseconds => "nanoseconds",
+            Self::Bytes => "bytes",
+            Self::Pieces => "pieces",
+        }
+    }
+}
 
 /// Whom a column measures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
     Ours,
     Floor,
-    #[cfg_attr(not(feature = "peers"), expect(dead_code, reason = "built without peers"))]
+    /// Another implementation, or another way that one could take.
     Peer(&'static str),
 }
 
@@ -36,17 +62,8 @@ impl Who {
 pub enum Goal {
     /// So many medians of the floor.
     Floors(f64),
-    /// So many nanoseconds: for what is asked of any machine that one would run this on.
-    Nanoseconds(f64),
-}
-
-impl fmt::Display for Goal {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Floors(floors) => write!(formatter, "<= {floors}x"),
-            Self::Nanoseconds(nanoseconds) => write!(formatter, "<= {nanoseconds} ns"),
-        }
-    }
+    /// So many of the row's unit: for what is asked of any machine that one would run this on.
+    Units(f64),
 }
 
 /// A sample of cheap steps holds so many that it takes this long: the clock's own jitter is then
@@ -72,9 +89,13 @@ pub struct Row {
     /// What the floor does instead.
     pub floor_is: &'static str,
     pub goal: Option<Goal>,
+    pub unit: Unit,
     pub company: Company,
     /// How many processors it takes. Where there are fewer, the row is not measured.
     pub processors: usize,
+    /// Whether its floor asks the system which pages were touched. Where there is no answer, the row
+    /// is not measured.
+    pub scans: bool,
     /// Whether the measuring thread stays on one processor.
     pub pinned: bool,
     /// Whether threads take the processor from one another as part of a step.
@@ -92,8 +113,10 @@ impl Row {
             about: about.into(),
             floor_is: "",
             goal: None,
+            unit: Unit::Nanoseconds,
             company: Company::Alone,
             processors: 1,
+            scans: false,
             pinned: false,
             crowded: false,
             pace: Pace::Short,
@@ -110,12 +133,37 @@ impl Row {
 
     /// At most so many nanoseconds.
     pub fn goal_ns(mut self, at_most: f64) -> Self {
-        self.goal = Some(Goal::Nanoseconds(at_most));
+        self.goal = Some(Goal::Units(at_most));
+        self
+    }
+
+    /// A row without time: of each column it is counted once how many there are.
+    pub fn counted(mut self, unit: Unit) -> Self {
+        self.unit = unit;
+        self
+    }
+
+    /// At most so many of what is counted.
+    pub fn at_most(mut self, goal: f64) -> Self {
+        self.goal = Some(Goal::Units(goal));
         self
     }
 
     pub fn company(mut self, company: Company) -> Self {
         self.company = company;
+        self
+    }
+
+    /// The same row with another name while a thread of the process computes.
+    pub fn spinning(mut self) -> Self {
+        self.name += "_spinning";
+        self.about += ", while a thread computes";
+        self.company(Company::Spinning)
+    }
+
+    /// The floor asks the system which pages were touched.
+    pub fn scans(mut self) -> Self {
+        self.scans = true;
         self
     }
 
@@ -143,7 +191,7 @@ impl Row {
     }
 
     pub fn ours(self, setup: impl Fn() -> Result<Probe> + 'static) -> Self {
-        self.column(Who::Ours, setup)
+        self.column(Who::Ours, timed(setup))
     }
 
     pub fn floor(
@@ -152,16 +200,32 @@ impl Row {
         setup: impl Fn() -> Result<Probe> + 'static,
     ) -> Self {
         self.floor_is = floor_is;
-        self.column(Who::Floor, setup)
+        self.column(Who::Floor, timed(setup))
     }
 
-    #[cfg(feature = "peers")]
     pub fn peer(self, name: &'static str, setup: impl Fn() -> Result<Probe> + 'static) -> Self {
-        self.column(Who::Peer(name), setup)
+        self.column(Who::Peer(name), timed(setup))
     }
 
-    fn column(mut self, who: Who, setup: impl Fn() -> Result<Probe> + 'static) -> Self {
-        self.columns.push((who, Box::new(setup)));
+    pub fn ours_counted(self, count: impl Fn() -> Result<f64> + 'static) -> Self {
+        self.column(Who::Ours, Box::new(move || count().map(Ready::Count)))
+    }
+
+    pub fn floor_counted(
+        mut self,
+        floor_is: &'static str,
+        count: impl Fn() -> Result<f64> + 'static,
+    ) -> Self {
+        self.floor_is = floor_is;
+        self.column(Who::Floor, Box::new(move || count().map(Ready::Count)))
+    }
+
+    fn column(mut self, who: Who, setup: Setup) -> Self {
+        self.columns.push((who, setup));
         self
     }
+}
+
+fn timed(setup: impl Fn() -> Result<Probe> + 'static) -> Setup {
+    Box::new(move || setup().map(Ready::Steps))
 }

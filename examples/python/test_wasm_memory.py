@@ -6,14 +6,15 @@ import gc
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
 import weakref
 
 import wasm_memory
-from wasm_memory import (Config, Engine, Limits, Memory, MemoryType, PAGE_SIZE, Rmw, SharedMemory, Status, Store,
-                         WaitResult, WasmMemoryError)
+from wasm_memory import (Config, Engine, Limits, MapMode, Memory, MemoryImage, MemoryType, PAGE_SIZE, Pool, Protection,
+                         Rmw, SharedMemory, Status, Store, WaitResult, WasmMemoryError)
 
 
 class Case(unittest.TestCase):
@@ -457,6 +458,265 @@ class Waiting(Shared):
         done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               cwd=os.path.dirname(os.path.abspath(__file__)), timeout=60, check=False)
         self.assertEqual((done.returncode, done.stdout.split(), done.stderr), (0, [b"the", b"end"], b""))
+
+
+class Images(Case):
+    def from_image(self, image, minimum=1, maximum=3):
+        return Memory.from_image(self.store, MemoryType(Limits(minimum, maximum)), image)
+
+    def test_segments(self):
+        for segments in ([(5, b"hello"), (10, bytearray(b" again")), (9, memoryview(b"O")), (PAGE_SIZE, b"")],
+                         ((5, b"hellO again"),)):
+            with MemoryImage(segments) as image:
+                memory, twin = self.from_image(image), self.from_image(image)
+            self.assertEqual(memory.read(self.store, 0, 20), b"\0\0\0\0\0hellO again\0\0\0\0")
+            memory[5] = 0
+            self.assertEqual(twin[5], ord("h"))
+        self.assertEqual(self.from_image(MemoryImage())[:], bytes(PAGE_SIZE))
+
+    def test_segments_refused(self):
+        self.refused(Status.OUT_OF_BOUNDS, self.from_image, MemoryImage([(PAGE_SIZE - 1, b"xx")]))
+        self.refused(Status.OUT_OF_BOUNDS, self.from_image, MemoryImage([(PAGE_SIZE + 1, b"")]))
+        self.refused(Status.OUT_OF_BOUNDS, MemoryImage, [(2**64 - 1, b"xx")])
+        self.refused(Status.INVALID_ARGUMENT, MemoryImage, [(-1, b"x")])
+        self.assertRaises(TypeError, MemoryImage, [(0, "text")])
+        self.assertRaises(TypeError, self.from_image, b"x")
+        self.assertRaises(TypeError, Memory.from_image, self.store, Limits(1), MemoryImage())
+
+    def test_snapshot(self):
+        self.memory.grow(self.store, 1)
+        self.memory.write(self.store, b"the end", -7)
+        snapshot = MemoryImage.from_memory(self.store, self.memory)
+        self.memory[-1] = 0
+        copy = self.from_image(snapshot)
+        self.assertEqual((copy.size(self.store), copy.read(self.store, -7)), (2, b"the end"))
+        self.refused(Status.MAXIMUM_EXCEEDED, self.from_image, snapshot, 1, 1)
+        self.refused(Status.INVALID_ARGUMENT, MemoryImage.from_memory, Store(), self.memory)
+        self.assertRaises(TypeError, MemoryImage.from_memory, self.store, snapshot)
+
+    def test_snapshot_of_a_shared_memory(self):
+        engine = Engine()
+        shared = SharedMemory(engine, MemoryType(Limits(1, 2), shared=True))
+        shared.write(b"shared")
+        store = Store(engine)
+        self.assertEqual(self.from_image(MemoryImage.from_memory(store, shared.as_memory(store)))[:6], b"shared")
+
+    def test_reset(self):
+        image = MemoryImage([(0, b"start")])
+        snapshot = MemoryImage.from_memory(self.store, self.new(2))
+        for number in range(1, 20):
+            self.memory.reset(self.store, image)
+            self.assertEqual((self.memory[:5], self.memory.size(self.store)), (b"start", 1))
+            self.assertFalse(any(self.memory[5:]))
+            self.memory.grow(self.store, number % 3)
+            self.memory[number * 3000 % len(self.memory)] = 255
+            self.memory[-1] = 1
+        self.memory.reset(self.store)
+        self.assertEqual(self.memory[:], bytes(PAGE_SIZE))
+        self.memory.reset(self.store, snapshot)
+        self.assertEqual(self.memory[:], bytes(2 * PAGE_SIZE))
+
+    def test_reset_refused(self):
+        self.memory[0] = 1
+        self.refused(Status.OUT_OF_BOUNDS, self.memory.reset, self.store, MemoryImage([(PAGE_SIZE, b"x")]))
+        self.refused(Status.MAXIMUM_EXCEEDED, self.memory.reset, self.store,
+                     MemoryImage.from_memory(self.store, self.new(4)))
+        self.assertRaises(TypeError, self.memory.reset, self.store, b"x")
+        closed = MemoryImage()
+        closed.close()
+        self.assertRaisesRegex(ValueError, "MemoryImage is closed", self.memory.reset, self.store, closed)
+        self.assertEqual((self.memory[0], self.memory.size(self.store)), (1, 1))
+
+    def test_files(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "image \u00e4")
+            MemoryImage([(100, b"x")]).save(path)
+            self.memory.write(self.store, b"kept")
+            MemoryImage.from_memory(self.store, self.memory).save(path)
+            self.assertEqual(os.listdir(folder), ["image \u00e4"])
+            self.assertLess(os.path.getsize(path), PAGE_SIZE)
+            self.assertEqual(self.from_image(MemoryImage.load(path.encode()))[:4], b"kept")
+
+            with open(path, "rb") as file:
+                saved = file.read()
+            damaged = saved[:100] + bytes([saved[100] ^ 1]) + saved[101:]
+            for content, reason in ((saved[:-1], "truncated"), (damaged, "damaged"), (b"other", "is not an image")):
+                with open(path, "wb") as file:
+                    file.write(content)
+                self.assertIn(reason, self.refused(Status.IO, MemoryImage.load, path))
+            self.refused(Status.IO, MemoryImage.load, os.path.join(folder, "missing"))
+            self.refused(Status.IO, MemoryImage.load, folder)
+            self.refused(Status.IO, MemoryImage().save, os.path.join(folder, "missing", "image"))
+            self.assertRaises(ValueError, MemoryImage.load, path + "\0")
+            self.assertRaises(TypeError, MemoryImage.load, 1)
+
+
+class Changes(Case):
+    def changed(self):
+        """The bytes that are in a range, by the whole granules that they lie in."""
+        granule = self.memory.stats(self.store).dirty_granule_bytes
+        changed, end = [], -1
+        for offset, length in self.memory.dirty_ranges(self.store):
+            self.assertEqual(offset % granule, 0)
+            self.assertTrue(offset > end and length > 0)
+            end = offset + length
+            self.assertTrue(end % granule == 0 or end == len(self.memory))
+            changed += range(offset // granule, -(-end // granule))
+        return changed, granule
+
+    def test_changes(self):
+        self.assertEqual(self.changed()[0], [])
+        self.memory[5] = 1
+        self.memory.write(self.store, b"x", 40000)
+        ctypes.c_ubyte.from_address(self.memory.data_ptr(self.store) + 60000).value = 7
+        changed, granule = self.changed()
+        self.assertEqual(changed, sorted({0, 40000 // granule, 60000 // granule}))
+        self.memory.dirty_clear(self.store)
+        self.memory.read(self.store)
+        self.assertEqual(self.changed()[0], [])
+        self.memory[40001] = 1
+        self.assertEqual(self.changed()[0], [40000 // granule])
+
+    def test_growth_and_reset_are_changes(self):
+        self.memory[0] = 1
+        self.memory.dirty_clear(self.store)
+        self.memory.grow(self.store, 1)
+        changed, granule = self.changed()
+        self.assertEqual(changed, list(range(PAGE_SIZE // granule, -(-len(self.memory) // granule))))
+        self.memory.reset(self.store)
+        self.assertIn(0, self.changed()[0])
+
+
+class Pools(Case):
+    def setUp(self):
+        config = Config()
+        config.memory_pool = Pool(slots=4, slot_bytes=2 * PAGE_SIZE)
+        self.engine = Engine(config)
+        self.store = Store(self.engine)
+        self.memory = self.new(1, 3)
+
+    def test_pool(self):
+        self.assertEqual(self.engine.pool_stats().live, 1)
+        self.assertEqual(self.memory.grow(self.store, 1), 1)
+        self.assertIn("slot_bytes", self.refused(Status.OUT_OF_MEMORY, self.memory.grow, self.store, 1))
+        self.assertIn("slot_bytes", self.refused(Status.OUT_OF_MEMORY, self.new, 3))
+        others = [self.new(1) for _ in range(3)]
+        self.assertIn("slots", self.refused(Status.OUT_OF_MEMORY, self.new, 1))
+        for number in range(50):
+            memory = others.pop()
+            memory[number] = 1
+            memory.close()
+            others.append(self.new(1))
+            self.assertEqual(others[-1][:], bytes(PAGE_SIZE))
+        stats = self.engine.pool_stats()
+        self.assertEqual((stats.live, stats.hits + stats.misses), (4, 54))
+        self.assertGreater(stats.hits, 0)
+
+    def test_trim(self):
+        self.memory[0] = 1
+        self.new(1).close()
+        self.engine.pool_trim()
+        stats = self.engine.pool_stats()
+        self.assertEqual((stats.live, stats.warm, stats.cold, stats.resident_bytes), (1, 0, 0, 0))
+        self.assertEqual(self.memory[0], 1)
+
+    def test_overflow(self):
+        config = Config()
+        config.memory_pool = Pool(1, PAGE_SIZE, overflow=True)
+        self.store = Store(Engine(config))
+        memories = [self.new(1), self.new(1), self.new(5)]
+        memories[2][-1] = 1
+        self.assertEqual(memories[2].size(self.store), 5)
+
+    def test_options_refused(self):
+        config = Config()
+        for pool, name in ((Pool(slots=2**63, slot_bytes=2**40), "memory_pool"), (Pool(decommit_batch=5000), "batch"),
+                           (Pool(slot_bytes=2**60), "slot_bytes")):
+            config.memory_pool = pool
+            self.assertIn(name, self.refused(None, Engine, config))
+        config.memory_pool = 4
+        self.assertRaises(TypeError, Engine, config)
+        self.refused(Status.INVALID_ARGUMENT, Pool, -1)
+
+    def test_an_engine_without_one(self):
+        engine = Engine()
+        store = Store(engine)
+        Memory(store, MemoryType(Limits(1))).close()
+        stats = engine.pool_stats()
+        self.assertEqual((stats.live, stats.hits + stats.misses), (0, 1))
+        engine.pool_trim()
+        self.assertEqual(engine.pool_stats().warm, 0)
+
+
+class Mapping(Case):
+    def setUp(self):
+        super().setUp()
+        self.file = tempfile.TemporaryFile()
+        self.addCleanup(self.file.close)
+        self.file.write(b"in a file".ljust(PAGE_SIZE, b"."))
+        self.file.flush()
+        try:
+            self.map(MapMode.READ_ONLY)
+        except WasmMemoryError as error:
+            if error.status is not Status.UNSUPPORTED:
+                raise
+            self.skipTest(str(error))
+
+    def map(self, mode):
+        self.memory.map_file(self.store, 0, self.file, PAGE_SIZE, mode)
+
+    def in_file(self):
+        self.file.seek(0)
+        return self.file.read(9)
+
+    def test_modes(self):
+        self.assertEqual(self.memory[:10], b"in a file.")
+        self.refused(Status.PROTECTED, self.memory.write, self.store, b"x")
+        self.map(MapMode.COPY_ON_WRITE)
+        self.memory[:4] = b"not "
+        self.assertEqual((self.memory[:9], self.in_file()), (b"not  file", b"in a file"))
+        self.map(MapMode.SHARED)
+        self.memory[:2] = b"IN"
+        self.assertEqual((self.memory[:9], self.in_file()), (b"IN a file", b"IN a file"))
+        self.memory.unmap(self.store, 0, PAGE_SIZE)
+        self.assertEqual(self.memory[:], bytes(PAGE_SIZE))
+        self.memory[0] = 1
+
+    def test_mapping_refused(self):
+        alignment = self.memory.stats(self.store).map_alignment_bytes
+        with self.assertRaises(ValueError):
+            self.map(4)
+        for offset, length in ((1, alignment), (0, alignment + 1)):
+            self.assertIn(str(alignment), self.refused(Status.UNALIGNED, self.memory.map_file, self.store, offset,
+                                                       self.file, length))
+        self.refused(Status.OUT_OF_BOUNDS, self.memory.map_file, self.store, PAGE_SIZE, self.file, alignment)
+        self.refused(Status.IO, self.memory.map_file, self.store, 0, self.file, alignment, MapMode.READ_ONLY, PAGE_SIZE)
+        number = os.dup(self.file.fileno())
+        os.close(number)
+        self.refused(Status.IO, self.memory.map_file, self.store, 0, number, alignment)
+        self.assertEqual(self.memory[:9], b"in a file")
+
+    def test_protection(self):
+        self.memory.unmap(self.store, 0, PAGE_SIZE)
+        alignment = self.memory.stats(self.store).map_alignment_bytes
+        self.memory[0] = 1
+        self.memory.protect(self.store, 0, alignment, Protection.READ)
+        self.refused(Status.PROTECTED, self.memory.__setitem__, 0, 2)
+        self.assertEqual(self.memory[0], 1)
+        self.memory.protect(self.store, 0, alignment, Protection.NONE)
+        self.refused(Status.PROTECTED, self.memory.__getitem__, 0)
+        self.refused(Status.PROTECTED, MemoryImage.from_memory, self.store, self.memory)
+        self.memory.protect(self.store, 0, alignment, Protection.READ_WRITE)
+        self.memory[1] = 2
+        self.assertEqual(self.memory[:2], b"\1\2")
+        self.assertRaises(ValueError, self.memory.protect, self.store, 0, alignment, 3)
+        self.refused(Status.UNALIGNED, self.memory.protect, self.store, 8, alignment, Protection.READ)
+
+    def test_reset_undoes_it(self):
+        self.memory.protect(self.store, 0, self.memory.stats(self.store).map_alignment_bytes, Protection.NONE)
+        self.memory.reset(self.store)
+        self.assertEqual(self.memory[:], bytes(PAGE_SIZE))
+        self.memory[0] = 1
 
 
 class Lifetimes(Case):

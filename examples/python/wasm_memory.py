@@ -14,10 +14,11 @@ The library is the file that the environment variable WASM_MEMORY_LIBRARY names,
 name wasm_memory. Python 3.8 or newer.
 
 Threads: a call holds the interpreter's lock while it is in the library, so threads may share what is here. The waits of
-a SharedMemory let go of it. Nobody may close an object that another thread is using, as with files; only those who wait
-may be left waiting.
+a SharedMemory let go of it, and so does a MemoryImage that is saved or loaded. Nobody may close an object that another
+thread is using, as with files; only those who wait may be left waiting.
 """
 
+import collections
 import ctypes
 import ctypes.util
 import enum
@@ -26,8 +27,9 @@ import operator
 import os
 import weakref
 
-__all__ = ["Config", "Engine", "Limits", "Memory", "MemoryType", "Rmw", "SharedMemory", "Status", "Store", "WaitResult",
-           "WasmMemoryError", "WasmtimeError", "PAGE_SIZE", "library_version"]
+__all__ = ["Config", "Engine", "Limits", "MapMode", "Memory", "MemoryImage", "MemoryStats", "MemoryType", "Pool",
+           "PoolStats", "Protection", "Rmw", "SharedMemory", "Status", "Store", "WaitResult", "WasmMemoryError",
+           "WasmtimeError", "PAGE_SIZE", "library_version"]
 
 PAGE_SIZE = 65536
 """The size of a page in bytes."""
@@ -80,6 +82,22 @@ class WaitResult(enum.IntEnum):
     TIMED_OUT = 2
 
 
+class MapMode(enum.IntEnum):
+    """What becomes of writes to a file that Memory.map_file has mapped: the numbers of the C header."""
+
+    READ_ONLY = 1
+    COPY_ON_WRITE = 2
+    SHARED = 3
+
+
+class Protection(enum.IntEnum):
+    """What Memory.protect leaves to do: the numbers of the C header."""
+
+    NONE = 0
+    READ = 1
+    READ_WRITE = 2
+
+
 class WasmMemoryError(Exception):
     """A call that the library refused. Its text is the library's sentence.
 
@@ -106,11 +124,46 @@ _u64 = ctypes.c_uint64
 _size = ctypes.c_size_t
 _bytes = ctypes.c_void_p
 
+
+class MemoryStats(ctypes.Structure):
+    """What Memory.stats returns: the structure of the C header, with its names."""
+
+    _fields_ = [("struct_size", _size), ("byte_length", _u64), ("reserved_bytes", _u64), ("guard_bytes", _u64),
+                ("committed_bytes", _u64), ("peak_bytes", _u64), ("grow_count", _u64), ("grow_failures", _u64),
+                ("waiters", _u64), ("map_alignment_bytes", _u64), ("bounds", ctypes.c_int32),
+                ("may_move", ctypes.c_bool), ("shared", ctypes.c_bool), ("resident_bytes", _u64),
+                ("dirty_granule_bytes", _u64)]
+
+
+class _Segment(ctypes.Structure):
+    _fields_ = [("offset", _u64), ("bytes", ctypes.c_char_p), ("length", _size)]
+
+
+class _PoolOptions(ctypes.Structure):
+    _fields_ = [("struct_size", _size), ("slots", _u64), ("slot_bytes", _u64), ("keep_resident_bytes", _u64),
+                ("decommit_batch", _u64), ("overflow", ctypes.c_bool)]
+
+
+PoolStats = collections.namedtuple("PoolStats", "live warm cold retired hits misses reserved_bytes resident_bytes")
+
+
+class _PoolStats(ctypes.Structure):
+    _fields_ = [("struct_size", _size)] + [(name, _u64) for name in PoolStats._fields]
+
+
+# Called by a thread that has the interpreter's lock already.
+_RangeCallback = ctypes.PYFUNCTYPE(None, ctypes.c_void_p, _u64, _u64)
+
 _SIGNATURES = {
     "wasm_memory_version": (ctypes.c_char_p, []),
     "wasm_memory_last_error": (_size, [ctypes.c_char_p, _size]),
     "wasm_engine_new": (_handle, []),
+    "wasm_engine_new_with_config": (_handle, [_handle]),
     "wasm_engine_delete": (None, [_handle]),
+    "wasm_engine_pool_stats": (_status, [_handle, ctypes.POINTER(_PoolStats)]),
+    "wasm_engine_pool_trim": (_status, [_handle]),
+    "wasm_config_new": (_handle, []),
+    "wasm_config_memory_pool_set": (None, [_handle, ctypes.POINTER(_PoolOptions)]),
     "wasm_store_new": (_handle, [_handle]),
     "wasm_store_delete": (None, [_handle]),
     "wasm_memorytype_try_new": (_status, [_u64, ctypes.c_bool, _u64, ctypes.c_bool, ctypes.c_bool, ctypes.c_uint8,
@@ -131,6 +184,17 @@ _SIGNATURES = {
     "wasm_memory_read": (_status, [_handle, _u64, _bytes, _size]),
     "wasm_memory_write": (_status, [_handle, _u64, _bytes, _size]),
     "wasm_memory_hexdump": (_status, [_handle, _u64, _u64, ctypes.c_char_p, _size, ctypes.POINTER(_size)]),
+    "wasm_memory_stats": (_status, [_handle, ctypes.POINTER(MemoryStats)]),
+    "wasm_memory_image_new": (_status, [ctypes.POINTER(_Segment), _size, ctypes.POINTER(_handle)]),
+    "wasm_memory_image_from_memory": (_status, [_handle, ctypes.POINTER(_handle)]),
+    "wasm_memory_image_delete": (None, [_handle]),
+    "wasm_memory_new_from_image": (_status, [_handle, _handle, _handle, ctypes.POINTER(_handle)]),
+    "wasm_memory_reset": (_status, [_handle, _handle]),
+    "wasm_memory_dirty_ranges": (_status, [_handle, _RangeCallback, ctypes.c_void_p]),
+    "wasm_memory_dirty_clear": (_status, [_handle]),
+    "wasm_memory_map_file": (_status, [_handle, _u64, ctypes.c_ssize_t, _u64, _u64, _u32]),
+    "wasm_memory_unmap": (_status, [_handle, _u64, _u64]),
+    "wasm_memory_protect": (_status, [_handle, _u64, _u64, ctypes.c_int32]),
     "wasm_shared_memory_new": (_status, [_handle, _handle, ctypes.POINTER(_handle)]),
     "wasm_shared_memory_delete": (None, [_handle]),
     "wasm_shared_memory_type": (_handle, [_handle]),
@@ -149,10 +213,12 @@ for _bits, _word in _WORDS.items():
         f"wasm_memory_atomic_cmpxchg{_bits}": (_status, [_handle, _u64, _word, _word, ctypes.POINTER(_word)]),
     })
 
-_WAITS = {
-    f"wasm_memory_atomic_wait{bits}": (_status, [_handle, _u64, _WORDS[bits], ctypes.c_int64,
-                                                 ctypes.POINTER(ctypes.c_int32)])
-    for bits in (32, 64)
+# What may take long.
+_SLOW_SIGNATURES = {
+    "wasm_memory_atomic_wait32": (_status, [_handle, _u64, _u32, ctypes.c_int64, ctypes.POINTER(ctypes.c_int32)]),
+    "wasm_memory_atomic_wait64": (_status, [_handle, _u64, _u64, ctypes.c_int64, ctypes.POINTER(ctypes.c_int32)]),
+    "wasm_memory_image_save": (_status, [_handle, ctypes.c_char_p]),
+    "wasm_memory_image_load": (_status, [ctypes.c_char_p, ctypes.POINTER(_handle)]),
 }
 
 
@@ -163,7 +229,7 @@ def _load():
     try:
         # PyDLL is the form that holds the interpreter's lock, CDLL the one that lets go of it: see "Threads" above.
         forms = ctypes.PyDLL(path), ctypes.CDLL(path)
-        for library, signatures in zip(forms, (_SIGNATURES, _WAITS)):
+        for library, signatures in zip(forms, (_SIGNATURES, _SLOW_SIGNATURES)):
             for name, (result, arguments) in signatures.items():
                 function = getattr(library, name)
                 function.restype = result
@@ -173,7 +239,7 @@ def _load():
     return forms
 
 
-_library, _waiting_library = _load()
+_library, _slow_library = _load()
 
 
 def library_version():
@@ -203,6 +269,23 @@ def _unsigned(what, number, bits=64):
 
 def _as_bytes(data):
     return data if isinstance(data, bytes) else memoryview(data).tobytes()
+
+
+def _path(path):
+    path = os.fspath(path)
+    path = path if isinstance(path, bytes) else path.encode()
+    if b"\0" in path:  # ctypes would end there
+        raise ValueError("a path with a null character")
+    return path
+
+
+def _descriptor(file):
+    """What the library takes for a file: an object with `fileno`, or a descriptor."""
+    file = file.fileno() if hasattr(file, "fileno") else operator.index(file)
+    if os.name == "nt":
+        import msvcrt  # only there
+        return msvcrt.get_osfhandle(file)
+    return file
 
 
 class _Owner:
@@ -247,8 +330,24 @@ class _Owner:
 # --- the classes ------------------------------------------------------------------------------------------------------
 
 
+class Pool:
+    """Slots for memories, which an engine keeps: see `wasm_memory_pool_options_t`. 0 is the default of the library."""
+
+    def __init__(self, slots=0, slot_bytes=0, keep_resident_bytes=0, decommit_batch=0, overflow=False):
+        self.slots = _unsigned("slots", slots)
+        self.slot_bytes = _unsigned("slot_bytes", slot_bytes)
+        self.keep_resident_bytes = _unsigned("keep_resident_bytes", keep_resident_bytes)
+        self.decommit_batch = _unsigned("decommit_batch", decommit_batch)
+        self.overflow = bool(overflow)
+
+
 class Config:
-    """The options of an engine. There is one, for programs that turn threads on before they share a memory."""
+    """The options of an engine: `memory_pool`, which is a Pool, or None for no limits on how many there are.
+
+    `wasm_threads` is for programs that turn threads on before they share a memory.
+    """
+
+    memory_pool = None
 
     def wasm_threads(self, enable):
         """Does nothing, whether it is called or set: shared memories are there without it."""
@@ -260,7 +359,28 @@ class Engine(_Owner):
     def __init__(self, config=None):
         if not isinstance(config, (Config, type(None))):
             raise TypeError(f"a Config is needed, not a {type(config).__name__}")
-        super().__init__(_library.wasm_engine_new(), _library.wasm_engine_delete)
+        pool = None if config is None else config.memory_pool
+        if not isinstance(pool, (Pool, type(None))):
+            raise TypeError(f"a Pool is needed, not a {type(pool).__name__}")
+        super().__init__(_library.wasm_engine_new() if pool is None else self._with(pool), _library.wasm_engine_delete)
+
+    @staticmethod
+    def _with(pool):
+        options = _PoolOptions(ctypes.sizeof(_PoolOptions), pool.slots, pool.slot_bytes, pool.keep_resident_bytes,
+                               pool.decommit_batch, pool.overflow)
+        config = _library.wasm_config_new()
+        _library.wasm_config_memory_pool_set(config, ctypes.byref(options))
+        return _library.wasm_engine_new_with_config(config)  # which takes the config
+
+    def pool_stats(self):
+        """How many memories live in slots, what idle slots have, and how often one was there: a `PoolStats`."""
+        stats = _PoolStats(ctypes.sizeof(_PoolStats))
+        _check(_library.wasm_engine_pool_stats(self._open, ctypes.byref(stats)))
+        return PoolStats(*(getattr(stats, name) for name in PoolStats._fields))
+
+    def pool_trim(self):
+        """Idle slots give back memory and address space."""
+        _check(_library.wasm_engine_pool_trim(self._open))
 
 
 class Store(_Owner):
@@ -322,6 +442,47 @@ class MemoryType(_Owner):
         return _library.wasm_memorytype_isshared(self._open)
 
 
+class MemoryImage(_Owner):
+    """What a memory starts with: data segments, or a snapshot of a memory. It never changes.
+
+    Segments are pairs of an offset and bytes, laid down in their order. Any number of memories are made of one image
+    (`Memory.from_image`) or reset to it (`Memory.reset`), each for itself, and it may be closed before them.
+    """
+
+    def __init__(self, segments=()):
+        # The bytes live as long as the array refers to them, and the image copies them.
+        parts = [(_unsigned("an offset", offset), _as_bytes(data)) for offset, data in segments]
+        array = (_Segment * len(parts))(*((offset, data, len(data)) for offset, data in parts))
+        handle = _handle()
+        _check(_library.wasm_memory_image_new(array, len(parts), ctypes.byref(handle)))
+        super().__init__(handle.value, _library.wasm_memory_image_delete)
+
+    @classmethod
+    def _of(cls, handle):
+        self = cls.__new__(cls)
+        _Owner.__init__(self, handle, _library.wasm_memory_image_delete)
+        return self
+
+    @classmethod
+    def from_memory(cls, store, memory):
+        """A snapshot: the bytes and the size of this moment."""
+        Memory._take(memory)
+        handle = _handle()
+        _check(_library.wasm_memory_image_from_memory(memory._in(store), ctypes.byref(handle)))
+        return cls._of(handle.value)
+
+    @classmethod
+    def load(cls, path):
+        """One that was saved. What is not an intact image is refused with the status IO."""
+        handle = _handle()
+        _check(_slow_library.wasm_memory_image_load(_path(path), ctypes.byref(handle)))
+        return cls._of(handle.value)
+
+    def save(self, path):
+        """Writes it to a file, or leaves what was there."""
+        _check(_slow_library.wasm_memory_image_save(self._open, _path(path)))
+
+
 class Memory(_Owner):
     """A linear memory.
 
@@ -341,6 +502,14 @@ class Memory(_Owner):
         _Owner.__init__(self, handle, _library.wasm_memory_delete)
         self._store = store
         return self
+
+    @classmethod
+    def from_image(cls, store, ty, image):
+        """A memory that starts with an image; of a snapshot's size, if that is larger than the type's minimum."""
+        handle = _handle()
+        _check(_library.wasm_memory_new_from_image(Store._take(store), MemoryType._take(ty), MemoryImage._take(image),
+                                                   ctypes.byref(handle)))
+        return cls._of(store, handle.value)
 
     def _in(self, store):
         """The handle, if it is a memory of that store."""
@@ -401,6 +570,47 @@ class Memory(_Owner):
         text = ctypes.create_string_buffer(needed.value + 1)
         _check(_library.wasm_memory_hexdump(self._open, start, length, text, len(text), None))
         return text.value.decode("ascii")
+
+    def stats(self, store):
+        """Figures about the memory, and the alignments of what is below: a `MemoryStats`."""
+        stats = MemoryStats(ctypes.sizeof(MemoryStats))
+        _check(_library.wasm_memory_stats(self._in(store), ctypes.byref(stats)))
+        return stats
+
+    # --- reset and changes ---
+
+    def reset(self, store, image=None):
+        """Back to an image, or to zeros, in place: bytes and size. Mappings and protections are gone."""
+        _check(_library.wasm_memory_reset(self._in(store), None if image is None else MemoryImage._take(image)))
+
+    def dirty_ranges(self, store):
+        """What has changed since the memory was made, or since `dirty_clear`: a list of offsets and lengths."""
+        ranges = []
+        callback = _RangeCallback(lambda _, offset, length: ranges.append((offset, length)))
+        _check(_library.wasm_memory_dirty_ranges(self._in(store), callback, None))
+        return ranges
+
+    def dirty_clear(self, store):
+        """From here on changes count anew."""
+        _check(_library.wasm_memory_dirty_clear(self._in(store)))
+
+    # --- files and protection: offsets and lengths are multiples of stats().map_alignment_bytes ---
+
+    def map_file(self, store, offset, file, length, mode=MapMode.READ_ONLY, file_offset=0):
+        """Puts a part of a file in the place of a range. The file may be closed after."""
+        _check(_library.wasm_memory_map_file(self._in(store), _unsigned("an offset", offset), _descriptor(file),
+                                             _unsigned("an offset", file_offset), _unsigned("a length", length),
+                                             MapMode(mode)))
+
+    def unmap(self, store, offset, length):
+        """Makes a range plain memory again, all zeros."""
+        _check(_library.wasm_memory_unmap(self._in(store), _unsigned("an offset", offset),
+                                          _unsigned("a length", length)))
+
+    def protect(self, store, offset, length, protection):
+        """What may be done with a range; the rest is refused with the status PROTECTED. The bytes stay."""
+        _check(_library.wasm_memory_protect(self._in(store), _unsigned("an offset", offset),
+                                            _unsigned("a length", length), Protection(protection)))
 
     def __len__(self):
         return _library.wasm_memory_data_size(self._open)
@@ -592,7 +802,7 @@ class SharedMemory(_Owner):
         # A handle of its own: this object may be closed meanwhile, at the end of the program at the latest.
         handle = _library.wasm_memory_copy(self._own._open)
         try:
-            wait = getattr(_waiting_library, f"wasm_memory_atomic_wait{bits}")
+            wait = getattr(_slow_library, f"wasm_memory_atomic_wait{bits}")
             _check(wait(handle, offset, expected, nanoseconds, ctypes.byref(result)))
         finally:
             _library.wasm_memory_delete(handle)

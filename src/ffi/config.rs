@@ -5,7 +5,7 @@ use crate::alloc::try_box;
 use crate::creator::MemoryCreator;
 use crate::engine::Engine;
 use crate::error::Error;
-use crate::plan::{BoundsPolicy, Policy};
+use crate::plan::{BoundsPolicy, Policy, PoolOptions};
 
 /// A bounds strategy: `WASM_MEMORY_BOUNDS_AUTO`, `_GUARDED` or `_CHECKED`.
 #[allow(non_camel_case_types, reason = "the C name")]
@@ -27,6 +27,8 @@ pub struct wasm_config_t {
     policy: Policy,
     /// Who makes the memories, if the host does; or why that cannot be.
     pub(super) allocator: Option<Result<Box<dyn MemoryCreator>, Error>>,
+    /// The options of the pool; or why they cannot be.
+    pub(super) pool: Option<Result<PoolOptions, Error>>,
 }
 
 impl wasm_config_t {
@@ -43,11 +45,12 @@ impl wasm_config_t {
                 });
             }
         };
-        Ok((Policy { bounds, ..self.policy }, self.allocator.transpose()?))
+        let pool = self.pool.transpose()?;
+        Ok((Policy { bounds, pool, ..self.policy }, self.allocator.transpose()?))
     }
 }
 
-/// What memories are made under: policy and warm regions, shared by all stores and threads.
+/// What memories are made under: policy and pool, shared by all stores and threads.
 #[allow(non_camel_case_types, reason = "the C name")]
 #[cfg(not(wasm_h))]
 pub struct wasm_engine_t(pub(super) Engine);

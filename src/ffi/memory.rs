@@ -5,7 +5,7 @@ use super::memorytype::wasm_memorytype_t;
 use super::status::wasm_memory_status_t;
 use super::store::wasm_store_t;
 use crate::alloc::Ref;
-use crate::attachment::Finalizer;
+use crate::attachment::{Attachment, Finalizer};
 use crate::error::Error;
 use crate::memory::{Memory, View};
 use crate::store::{Member, StoreMemory};
@@ -233,8 +233,10 @@ pub unsafe extern "C" fn wasm_memory_same(
 #[unsafe(no_mangle)]
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_memory_get_host_info(memory: *const wasm_memory_t) -> *mut c_void {
-    // SAFETY: passed on.
-    value_or(ptr::null_mut(), || Ok(unsafe { memory_of(memory) }?.host_info().get()))
+    value_or(ptr::null_mut(), || {
+        // SAFETY: passed on.
+        Ok(unsafe { memory_of(memory) }?.host_info().map_or(ptr::null_mut(), Attachment::get))
+    })
 }
 
 unsafe fn set_host_info(
@@ -247,7 +249,7 @@ unsafe fn set_host_info(
         // SAFETY: passed on.
         let memory = unsafe { kept(memory) }?;
         // SAFETY: the contract of the ABI: the finalizer takes the info that it was set with.
-        unsafe { memory.host_info().set(info, finalizer) };
+        unsafe { memory.host_info_place()?.set(info, finalizer) };
         Ok(())
     });
 }

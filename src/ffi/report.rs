@@ -61,6 +61,9 @@ pub struct wasm_memory_stats_t {
     pub shared: bool,
     /// What is in physical memory; counted only if `struct_size` reaches it, for it costs time.
     pub resident_bytes: u64,
+    /// What the ranges of `wasm_memory_dirty_ranges` are multiples of now: the host's page, or all of the memory where it is
+    /// not known what has changed.
+    pub dirty_granule_bytes: u64,
 }
 
 // SAFETY: repr(C), starts with its size, the fields after it listed.
@@ -79,6 +82,7 @@ unsafe impl Extensible for wasm_memory_stats_t {
         may_move: bool,
         shared: bool,
         resident_bytes: u64,
+        dirty_granule_bytes: u64,
     });
 }
 
@@ -128,6 +132,7 @@ pub unsafe extern "C" fn wasm_memory_stats(
             may_move: stats.may_move,
             shared: stats.shared,
             resident_bytes: if wants_resident { memory.resident_bytes() } else { 0 },
+            dirty_granule_bytes: memory.dirty_granule_bytes(),
         };
         // SAFETY: as above.
         unsafe { fill(out, size, &filled) };

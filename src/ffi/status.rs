@@ -123,19 +123,30 @@ fn text(status: wasm_memory_status_t) -> Option<(&'static CStr, &'static CStr)> 
 pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
     match error {
         Error::NullArgument(_) => WASM_MEMORY_NULL_ARGUMENT,
-        Error::InvalidArgument { .. } | Error::TooLarge { .. } | Error::NothingToTake(_) => {
+        Error::InvalidArgument { .. }
+        | Error::TooLarge { .. }
+        | Error::NotUtf8(_)
+        | Error::NothingToTake(_) => {
             WASM_MEMORY_INVALID_ARGUMENT
         }
         Error::InvalidType(_) => WASM_MEMORY_INVALID_TYPE,
-        Error::OutOfBounds { .. } | Error::SegmentOutOfBounds { .. } => WASM_MEMORY_OUT_OF_BOUNDS,
-        Error::Unaligned { .. } => WASM_MEMORY_UNALIGNED,
+        Error::OutOfBounds { .. }
+        | Error::SegmentOutOfBounds { .. }
+        | Error::ImageOutOfBounds { .. } => WASM_MEMORY_OUT_OF_BOUNDS,
+        Error::Unaligned { .. } | Error::UnalignedRange { .. } => WASM_MEMORY_UNALIGNED,
+        Error::Protected { .. } => WASM_MEMORY_PROTECTED,
         Error::NotShared => WASM_MEMORY_NOT_SHARED,
         Error::Shared(_) => WASM_MEMORY_SHARED,
         Error::Interrupted => WASM_MEMORY_INTERRUPTED,
         Error::Closed => WASM_MEMORY_CLOSED,
         Error::TooManyWaiters { .. } => WASM_MEMORY_TOO_MANY_WAITERS,
-        Error::Descriptor { .. } => WASM_MEMORY_IO,
-        Error::MaximumExceeded { .. } => WASM_MEMORY_MAXIMUM_EXCEEDED,
+        Error::Descriptor { .. }
+        | Error::File { .. }
+        | Error::FileTooShort { .. }
+        | Error::FileShrunk { .. } => WASM_MEMORY_IO,
+        Error::MaximumExceeded { .. } | Error::ImageTooLarge { .. } => {
+            WASM_MEMORY_MAXIMUM_EXCEEDED
+        }
         Error::LimitDenied { .. } | Error::LimiterDenied { .. } => WASM_MEMORY_LIMIT_DENIED,
         Error::ReservationExceeded { .. }
         | Error::SharedReservationExceeded { .. }
@@ -143,6 +154,8 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         | Error::OutOfMemory { .. }
         | Error::Unaddressable { .. }
         | Error::HostMaximumExceeded { .. }
+        | Error::SlotTooSmall { .. }
+        | Error::PoolExhausted { .. }
         | Error::OutOfHeap(_) => WASM_MEMORY_OUT_OF_MEMORY,
         Error::Overlap { .. } => WASM_MEMORY_OVERLAP,
         Error::Borrowed => WASM_MEMORY_BORROWED,

@@ -2,6 +2,7 @@
 
 use super::Memory;
 use super::bulk::copy_many;
+use super::overlay::Denied;
 use crate::error::Error;
 use crate::racy::{self, Word};
 
@@ -110,16 +111,20 @@ impl Memory {
 
     /// Where the bytes start that are to be read.
     #[inline]
-    pub(super) fn readable(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
-        self.borrow.check_readable()?;
-        self.range(offset, length)
+    pub(super) fn readable(&self, offset: u64, length: u64) -> Result<*mut u8, Denied> {
+        if !self.borrow.is_free_to_read() {
+            return self.readable_part(offset, length);
+        }
+        Ok(self.range(offset, length)?)
     }
 
     /// Where the bytes start that are to be written.
     #[inline]
-    pub(super) fn writable(&self, offset: u64, length: u64) -> Result<*mut u8, Error> {
-        self.borrow.check_writable()?;
-        self.range(offset, length)
+    pub(super) fn writable(&self, offset: u64, length: u64) -> Result<*mut u8, Denied> {
+        if !self.borrow.is_free_to_write() {
+            return self.writable_part(offset, length);
+        }
+        Ok(self.range(offset, length)?)
     }
 
     /// Copies `length` bytes at `offset` to `to`.
@@ -128,10 +133,13 @@ impl Memory {
     /// `to` is valid for writes of `length` bytes.
     #[inline]
     pub unsafe fn read_to(&self, offset: u64, to: *mut u8, length: usize) -> Result<(), Error> {
-        let from = self.readable(offset, length as u64)?;
-        // SAFETY: `range` found all bytes in the memory, so they are open; the caller vouches for
-        // `to`. It may point into a memory, so the ranges may overlap.
-        unsafe { copy(from, to, length, self.is_shared()) };
+        match self.readable(offset, length as u64) {
+            // SAFETY: all bytes were found in the memory, so they are open; the caller vouches for
+            // `to`. It may point into a memory, so the ranges may overlap.
+            Ok(from) => unsafe { copy(from, to, length, self.is_shared()) },
+            // SAFETY: the same.
+            Err(denied) => return unsafe { self.read_denied(denied, offset, to, length) },
+        }
         Ok(())
     }
 
@@ -146,9 +154,12 @@ impl Memory {
         from: *const u8,
         length: usize,
     ) -> Result<(), Error> {
-        let to = self.writable(offset, length as u64)?;
-        // SAFETY: as in read_to.
-        unsafe { copy(from, to, length, self.is_shared()) };
+        match self.writable(offset, length as u64) {
+            // SAFETY: as in read_to.
+            Ok(to) => unsafe { copy(from, to, length, self.is_shared()) },
+            // SAFETY: as in read_to.
+            Err(denied) => return unsafe { self.write_denied(denied, offset, from, length) },
+        }
         Ok(())
     }
 
@@ -167,18 +178,44 @@ impl Memory {
     /// A load instruction: the number at `offset`, which needs no alignment.
     #[inline]
     pub fn load<T: Scalar>(&self, offset: u64) -> Result<T, Error> {
-        let from = self.readable(offset, size_of::<T>() as u64)?;
-        // SAFETY: `range` found the bytes in the memory.
-        Ok(unsafe { T::load_le(from) })
+        match self.readable(offset, size_of::<T>() as u64) {
+            // SAFETY: the bytes were found in the memory.
+            Ok(from) => Ok(unsafe { T::load_le(from) }),
+            Err(denied) => self.load_denied(denied, offset),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn load_denied<T: Scalar>(&self, denied: Denied, offset: u64) -> Result<T, Error> {
+        let mut bytes = [0u8; size_of::<V128>()];
+        // SAFETY: no number has more bytes than the largest.
+        unsafe {
+            self.read_denied(denied, offset, bytes.as_mut_ptr(), size_of::<T>())?;
+            Ok(T::load_le(bytes.as_ptr()))
+        }
     }
 
     /// A store instruction: `value` to `offset`, which needs no alignment.
     #[inline]
     pub fn store<T: Scalar>(&self, offset: u64, value: T) -> Result<(), Error> {
-        let to = self.writable(offset, size_of::<T>() as u64)?;
-        // SAFETY: `range` found the bytes in the memory.
-        unsafe { T::store_le(to, value) };
+        match self.writable(offset, size_of::<T>() as u64) {
+            // SAFETY: the bytes were found in the memory.
+            Ok(to) => unsafe { T::store_le(to, value) },
+            Err(denied) => return self.store_denied(denied, offset, value),
+        }
         Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn store_denied<T: Scalar>(&self, denied: Denied, offset: u64, value: T) -> Result<(), Error> {
+        let mut bytes = [0u8; size_of::<V128>()];
+        // SAFETY: no number has more bytes than the largest.
+        unsafe {
+            T::store_le(bytes.as_mut_ptr(), value);
+            self.write_denied(denied, offset, bytes.as_ptr(), size_of::<T>())
+        }
     }
 }
 

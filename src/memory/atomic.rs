@@ -151,7 +151,8 @@ impl Memory {
     #[inline]
     pub fn atomic_load<T: AtomicInteger>(&self, offset: u64) -> Result<T, Error> {
         Self::aligned::<T>(offset)?;
-        let from = self.readable(offset, size_of::<T>() as u64)?;
+        let width = size_of::<T>() as u64;
+        let from = self.readable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
         // SAFETY: aligned, and the bytes were found in the memory.
         Ok(unsafe { T::load(from) })
     }
@@ -160,7 +161,8 @@ impl Memory {
     #[inline]
     pub fn atomic_store<T: AtomicInteger>(&self, offset: u64, value: T) -> Result<(), Error> {
         Self::aligned::<T>(offset)?;
-        let to = self.writable(offset, size_of::<T>() as u64)?;
+        let width = size_of::<T>() as u64;
+        let to = self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
         // SAFETY: aligned, and the bytes were found in the memory.
         unsafe { T::store(to, value) };
         Ok(())
@@ -175,7 +177,8 @@ impl Memory {
         operand: T,
     ) -> Result<T, Error> {
         Self::aligned::<T>(offset)?;
-        let at = self.writable(offset, size_of::<T>() as u64)?;
+        let width = size_of::<T>() as u64;
+        let at = self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
         // SAFETY: aligned, and the bytes were found in the memory.
         Ok(unsafe { T::rmw(at, op, operand) })
     }
@@ -189,7 +192,8 @@ impl Memory {
         replacement: T,
     ) -> Result<T, Error> {
         Self::aligned::<T>(offset)?;
-        let at = self.writable(offset, size_of::<T>() as u64)?;
+        let width = size_of::<T>() as u64;
+        let at = self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
         // SAFETY: aligned, and the bytes were found in the memory.
         Ok(unsafe { T::cmpxchg(at, expected, replacement) })
     }

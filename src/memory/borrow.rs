@@ -4,29 +4,61 @@ use super::Memory;
 use crate::error::Error;
 use core::sync::atomic::{AtomicU32, Ordering};
 
-/// Nobody (0), so many readers, or one writer.
+/// Nobody (0), so many readers, or one writer; and whether there are ranges that not everybody may use as they like.
 #[derive(Debug, Default)]
 pub(super) struct Borrow(AtomicU32);
 
-const ONE_WRITER: u32 = u32::MAX;
+/// There are mappings or protections: see `overlay`.
+const OVERLAID: u32 = 1 << 31;
+const ONE_WRITER: u32 = 1 << 30;
 
 impl Borrow {
+    /// Whether all bytes can be read, without a further look.
+    #[inline]
+    pub(super) fn is_free_to_read(&self) -> bool {
+        // Relaxed: the thread that writes is the one that calls, by the rules on threads.
+        self.0.load(Ordering::Relaxed) < ONE_WRITER
+    }
+
+    /// Whether all bytes can be written, without a further look.
+    #[inline]
+    pub(super) fn is_free_to_write(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
     /// Fails while somebody else may write.
     #[inline]
     pub(super) fn check_readable(&self) -> Result<(), Error> {
-        // Relaxed: the thread that writes is the one that calls, by the rules on threads.
-        if self.0.load(Ordering::Relaxed) == ONE_WRITER { Err(Error::Borrowed) } else { Ok(()) }
+        if self.0.load(Ordering::Relaxed) & ONE_WRITER != 0 { Err(Error::Borrowed) } else { Ok(()) }
     }
 
     /// Fails while somebody else reads or writes.
     #[inline]
     pub(super) fn check_writable(&self) -> Result<(), Error> {
-        if self.0.load(Ordering::Relaxed) != 0 { Err(Error::Borrowed) } else { Ok(()) }
+        if self.0.load(Ordering::Relaxed) & !OVERLAID != 0 { Err(Error::Borrowed) } else { Ok(()) }
+    }
+
+    /// Whether there are mappings or protections.
+    #[inline]
+    pub(super) fn is_overlaid(&self) -> bool {
+        self.0.load(Ordering::Relaxed) & OVERLAID != 0
+    }
+
+    /// Says whether there are mappings or protections. Nobody borrows meanwhile.
+    pub(super) fn set_overlaid(&self, overlaid: bool) {
+        if overlaid {
+            self.0.fetch_or(OVERLAID, Ordering::Relaxed);
+        } else {
+            self.0.fetch_and(!OVERLAID, Ordering::Relaxed);
+        }
     }
 
     /// One reader more, until the guard goes.
     fn read(&self) -> Result<Reading<'_>, Error> {
-        let more = |readers: u32| readers.checked_add(1).filter(|more| *more != ONE_WRITER);
+        let more = |state: u32| {
+            let more = state.checked_add(1)?;
+            (state & ONE_WRITER == 0 && more & ONE_WRITER == 0).then_some(more)
+        };
         match self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, more) {
             Ok(_) => Ok(Reading(self)),
             Err(_) => Err(Error::Borrowed),
@@ -35,7 +67,8 @@ impl Borrow {
 
     /// The only one, until the guard goes.
     pub(super) fn write(&self) -> Result<Writing<'_>, Error> {
-        match self.0.compare_exchange(0, ONE_WRITER, Ordering::Acquire, Ordering::Relaxed) {
+        let alone = |state: u32| (state & !OVERLAID == 0).then_some(state | ONE_WRITER);
+        match self.0.fetch_update(Ordering::Acquire, Ordering::Relaxed, alone) {
             Ok(_) => Ok(Writing(self)),
             Err(_) => Err(Error::Borrowed),
         }
@@ -54,7 +87,7 @@ pub(super) struct Writing<'a>(&'a Borrow);
 
 impl Drop for Writing<'_> {
     fn drop(&mut self) {
-        self.0.0.store(0, Ordering::Release);
+        self.0.0.fetch_and(!ONE_WRITER, Ordering::Release);
     }
 }
 

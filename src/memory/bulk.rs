@@ -2,6 +2,7 @@
 
 use super::Memory;
 use super::host::Backing;
+use super::overlay::Denied;
 use crate::error::Error;
 use crate::racy;
 use core::ptr;
@@ -37,9 +38,11 @@ impl Memory {
     /// `memory.fill`: sets `length` bytes at `offset` to `value`.
     #[inline]
     pub fn fill(&self, offset: u64, value: u8, length: u64) -> Result<(), Error> {
-        let start = self.writable(offset, length)?;
-        // SAFETY: `writable` found all bytes in the memory.
-        unsafe { fill_many(start, value, in_host(length), self.is_shared()) };
+        match self.writable(offset, length) {
+            // SAFETY: `writable` found all bytes in the memory.
+            Ok(start) => unsafe { fill_many(start, value, in_host(length), self.is_shared()) },
+            Err(denied) => return self.fill_denied(denied, offset, value, length),
+        }
         Ok(())
     }
 
@@ -52,7 +55,11 @@ impl Memory {
     /// Makes `length` bytes at `offset` read as zero, exactly those, and gives the whole host pages
     /// among them back to the system. Where it does not take them, zeros are written.
     pub fn discard(&self, offset: u64, length: u64) -> Result<(), Error> {
-        let start = self.writable(offset, length)?;
+        let start = match self.writable(offset, length) {
+            Ok(start) => start,
+            // Files keep their pages.
+            Err(denied) => return self.fill_denied(denied, offset, 0, length),
+        };
         let (from, to) = (in_host(offset), in_host(offset).wrapping_add(in_host(length)));
         let given_back = match &self.backing {
             // SAFETY: discarding has exclusive access: the memory is not Sync, and the C ABI asks it of
@@ -67,6 +74,7 @@ impl Memory {
             },
             Backing::Host(_) => from..from,
         };
+        self.note_change(&given_back);
         let before = given_back.start.wrapping_sub(from);
         let after = to.wrapping_sub(given_back.end);
         // SAFETY: `writable` found all of from..to in the memory, and what was given back lies between.
@@ -80,10 +88,17 @@ impl Memory {
     /// `memory.copy` within one memory: as if through a buffer, so the ranges may overlap.
     #[inline]
     pub fn copy_within(&self, destination: u64, source: u64, length: u64) -> Result<(), Error> {
-        let to = self.writable(destination, length)?;
-        let from = self.range(source, length)?;
-        // SAFETY: both ranges were found in the memory.
-        unsafe { copy_many(from, to, in_host(length), self.is_shared()) };
+        let to = self.writable(destination, length);
+        let from = self.readable(source, length);
+        match (to, from) {
+            // SAFETY: both ranges were found in the memory.
+            (Ok(to), Ok(from)) => unsafe {
+                copy_many(from, to, in_host(length), self.is_shared());
+            },
+            (to, from) => {
+                return Self::copy_denied((self, to, destination), (self, from, source), length);
+            }
+        }
         Ok(())
     }
 
@@ -95,13 +110,26 @@ impl Memory {
         source: u64,
         length: u64,
     ) -> Result<(), Error> {
-        let to = self.writable(destination, length)?;
-        let from = self.range(source, length)?;
+        let to = match self.writable(destination, length) {
+            Err(Denied::Error(error)) => return Err(error),
+            to => to,
+        };
+        let from = match self.readable(source, length) {
+            Err(Denied::Error(error)) => return Err(error),
+            from => from,
+        };
         if length > destination.abs_diff(source) {
             return Err(Error::Overlap { destination, source_offset: source, length });
         }
-        // SAFETY: both ranges were found in the memory.
-        unsafe { copy_many(from, to, in_host(length), self.is_shared()) };
+        match (to, from) {
+            // SAFETY: both ranges were found in the memory.
+            (Ok(to), Ok(from)) => unsafe {
+                copy_many(from, to, in_host(length), self.is_shared());
+            },
+            (to, from) => {
+                return Self::copy_denied((self, to, destination), (self, from, source), length);
+            }
+        }
         Ok(())
     }
 
@@ -119,12 +147,21 @@ impl Memory {
             return self.copy_within(destination, source, length);
         }
         self.borrow.check_writable()?;
-        let from = source_memory.readable(source, length)?;
-        let to = self.range(destination, length)?;
+        let from = match source_memory.readable(source, length) {
+            Err(Denied::Error(error)) => return Err(error),
+            from => from,
+        };
+        let to = self.writable(destination, length);
         let is_racy = self.is_shared() || source_memory.is_shared();
-        // SAFETY: each range was found in its memory. A host may have made both memories of the same
-        // bytes, so they may overlap.
-        unsafe { copy_many(from, to, in_host(length), is_racy) };
+        match (to, from) {
+            // SAFETY: each range was found in its memory. A host may have made both memories of the same
+            // bytes, so they may overlap.
+            (Ok(to), Ok(from)) => unsafe { copy_many(from, to, in_host(length), is_racy) },
+            (to, from) => {
+                let from = (source_memory, from, source);
+                return Self::copy_denied((self, to, destination), from, length);
+            }
+        }
         Ok(())
     }
 }

@@ -4,6 +4,7 @@ use super::host::{Backing, HostMade};
 use super::shared::Shared;
 use super::{Counters, Memory, host_length};
 use crate::creator::Breach;
+use crate::engine::Wanted;
 use crate::error::Error;
 use crate::region::Region;
 use crate::sys::Purpose;
@@ -156,7 +157,7 @@ impl Memory {
     /// Has the host grow its memory, during which nobody else has the bytes.
     #[cold]
     #[inline(never)]
-    fn grow_host(&self, made: &HostMade, length: usize) -> Result<(), Error> {
+    pub(super) fn grow_host(&self, made: &HostMade, length: usize) -> Result<(), Error> {
         let _writing = self.borrow.write()?;
         let may_move = self.may_move();
         made.grow_to(length)?;
@@ -177,17 +178,24 @@ impl Memory {
     pub(super) fn open_more(&self, region: &mut Region, length: usize) -> Result<(), Error> {
         let engine = &self.engine;
         let reserved = region.layout().reserved;
+        if let Some(slot_bytes) = engine.slot_bytes(region).filter(|slot| length as u64 > *slot) {
+            return Err(Error::SlotTooSmall { wanted: length as u64, slot_bytes });
+        }
         if length <= reserved {
             let more = length.wrapping_sub(region.open_bytes()) as u64;
             return region
                 .open_to(length)
                 .map_err(|os| engine.out_of_memory(Purpose::Grow, more, os));
         }
+        if let Some(slot_bytes) = engine.slot_bytes(region) {
+            return Err(Error::SlotTooSmall { wanted: length as u64, slot_bytes });
+        }
         let refused = match region.extend_to(length) {
             Ok(()) => return Ok(()),
             Err(refused) => refused,
         };
-        if self.is_shared() || !engine.policy().may_move {
+        // Mappings of the host's files cannot be moved along.
+        if self.is_shared() || !engine.policy().may_move || self.borrow.is_overlaid() {
             let (wanted, reserved) = (length as u64, reserved as u64);
             return Err(match refused {
                 Some(os) => {
@@ -201,13 +209,16 @@ impl Memory {
                 None => Error::ReservationExceeded { wanted, reserved },
             });
         }
-        let moved = engine.acquire(&self.ty, length, Some(region.layout().bounds))?;
+        let wanted = Wanted { ty: &self.ty, needed: length, image: None };
+        let moved = engine.acquire(&wanted, Some(region.layout().bounds))?;
+        self.stop_watching(region);
         let (from, to) = (self.base(), moved.base().as_ptr());
         // SAFETY: both regions have the current length open, and a new region lies apart.
         unsafe { to.copy_from_nonoverlapping(from, self.byte_length()) };
         self.view.base.store(to, Ordering::Release);
         // Not kept warm: no other memory will have the shape that this one happened to reach.
-        *region = moved;
+        engine.discard(core::mem::replace(region, moved), self.byte_length());
+        self.watch_again(region);
         Ok(())
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Memory;
 use crate::error::Error;
-use crate::racy;
 use core::fmt;
 
 /// A range of a memory as text: a title, then sixteen bytes to a line, in hexadecimal and ASCII.
@@ -24,7 +23,7 @@ const LINE: u64 = 16;
 impl Memory {
     /// The text of `length` bytes at `offset`.
     pub fn hexdump(&self, offset: u64, length: u64) -> Result<Hexdump<'_>, Error> {
-        self.readable(offset, length)?;
+        self.readable(offset, length).or_else(|denied| self.after_all(denied, offset, length))?;
         Ok(Hexdump { memory: self, offset, length })
     }
 }
@@ -69,10 +68,9 @@ impl fmt::Display for Hexdump<'_> {
             let mut line = [0u8; LINE as usize];
             let bytes = line.get_mut(..usize::try_from(count).unwrap_or(0)).unwrap_or_default();
             let at = self.offset.saturating_add(done);
-            let from = self.memory.range(at, count).map_err(|_| fmt::Error)?;
-            // SAFETY: `range` found the bytes in the memory; the line has room for them. (It found them
-            // in `hexdump` too, and no memory shrinks, so it does not fail.)
-            unsafe { racy::copy(from, bytes.as_mut_ptr(), bytes.len()) };
+            // `hexdump` has found the bytes. Should a file that is mapped there have become too short since, there are
+            // zeros to show.
+            let _ = self.memory.read(at, bytes);
             write!(f, "{at:04x}: ")?;
             bytes.iter().try_for_each(|byte| write!(f, "{byte:02x} "))?;
             (count..LINE).try_for_each(|_| f.write_str("   "))?;

@@ -11,10 +11,13 @@ mod access;
 mod atomic;
 mod borrow;
 mod bulk;
+mod dirty;
 mod exported;
 mod grow;
 mod hexdump;
 mod host;
+mod initial;
+mod overlay;
 mod segment;
 mod shared;
 
@@ -25,10 +28,11 @@ pub use hexdump::Hexdump;
 pub use segment::DataSegment;
 pub use shared::SharedMemory;
 
-use crate::alloc::try_box;
+use crate::alloc::{LazyBox, try_box};
 use crate::attachment::Attachment;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::image::MemoryImage;
 use crate::plan::Bounds;
 use crate::region::Region;
 use crate::sys;
@@ -39,8 +43,10 @@ use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use host::{Backing, HostMade};
+use host::Backing;
+use overlay::Overlays;
 use shared::Shared;
+use std::sync::Mutex;
 
 /// Base and length of a memory, laid out for generated code: base at offset 0, length at
 /// `size_of::<usize>()`. The address of a memory's view is that of the memory itself.
@@ -76,14 +82,30 @@ pub struct Memory {
     /// The type's, worked out once.
     growth_limit: Pages,
     counters: Counters,
-    /// What the host attached to the memory, whichever handle it used.
-    host_info: Attachment,
+    /// The largest length before the last reset, in bytes.
+    peak: AtomicUsize,
+    /// What the memory started with, if not with zeros.
+    start: Option<MemoryImage>,
+    extras: LazyBox<Extras>,
     backing: Backing,
     // The last: with it, the host's creator may go.
     engine: Engine,
     /// Not `Sync`: see above.
     one_thread: PhantomData<core::cell::Cell<()>>,
 }
+
+/// What few memories have.
+#[derive(Debug, Default)]
+struct Extras {
+    /// What the host attached to the memory, whichever handle it used.
+    host_info: Attachment,
+    overlays: UnsafeCell<Overlays>,
+    /// What changes are counted from; `None`: the beginning.
+    changes: Mutex<Option<dirty::Start>>,
+}
+
+// SAFETY: the cell is used as a memory that is not shared is: by one thread at a time, or for reading alone.
+unsafe impl Sync for Extras {}
 
 #[derive(Debug, Default)]
 struct Counters {
@@ -135,26 +157,6 @@ pub struct Stats {
 }
 
 impl Memory {
-    /// Makes a memory of zeros with the minimum of its type, under the engine's policy.
-    pub fn new(engine: &Engine, ty: MemoryType) -> Result<Self, Error> {
-        Self::check_kind(engine, &ty)?;
-        let length = host_length(engine, &ty, ty.minimum())?;
-        if ty.is_shared() {
-            return Self::over_shared(engine, ty, length, Shared::new(engine, &ty, length)?);
-        }
-        let (base, backing) = match engine.creator() {
-            None => {
-                let region = engine.acquire(&ty, length, None)?;
-                (region.base().as_ptr(), Backing::Ours(UnsafeCell::new(Some(region))))
-            }
-            Some(creator) => {
-                let (base, made) = HostMade::new(engine, creator, &ty, length)?;
-                (base, Backing::Host(made))
-            }
-        };
-        Ok(Self::over(engine, ty, length, base, backing))
-    }
-
     /// A shared memory of `length` bytes.
     fn over_shared(
         engine: &Engine,
@@ -184,7 +186,9 @@ impl Memory {
             growth_limit: ty.growth_limit(),
             ty,
             counters: Counters::default(),
-            host_info: Attachment::default(),
+            peak: AtomicUsize::new(0),
+            start: None,
+            extras: LazyBox::default(),
             backing,
             engine: engine.clone(),
             one_thread: PhantomData,
@@ -217,9 +221,14 @@ impl Memory {
         self.ty.is_shared()
     }
 
-    /// What the host attached.
-    pub(crate) fn host_info(&self) -> &Attachment {
-        &self.host_info
+    /// What the host attached, if it ever did.
+    pub(crate) fn host_info(&self) -> Option<&Attachment> {
+        self.extras.get().map(|extras| &extras.host_info)
+    }
+
+    /// The place for what the host attaches.
+    pub(crate) fn host_info_place(&self) -> Result<&Attachment, Error> {
+        Ok(&self.extras.get_or_make()?.host_info)
     }
 
     /// What generated code reads. Its address is fixed as long as the memory is not moved in Rust.
@@ -320,8 +329,8 @@ impl Memory {
             reserved_bytes: shape.reserved as u64,
             guard_bytes: shape.guard as u64,
             committed_bytes: shape.open as u64,
-            // A memory never shrinks in this version, so its length is its peak.
-            peak_bytes: byte_length,
+            // Nothing but a reset makes a memory smaller.
+            peak_bytes: byte_length.max(self.peak.load(Ordering::Relaxed) as u64),
             grow_count: self.counters.grow_count.load(Ordering::Relaxed),
             grow_failures: self.counters.grow_failures.load(Ordering::Relaxed),
             waiters: self.shared().map_or(0, |shared| shared.queue.waiters()),
@@ -353,15 +362,23 @@ struct Shape {
 
 impl Drop for Memory {
     fn drop(&mut self) {
-        // Whose finalizer may still want to read the memory.
-        drop(core::mem::take(&mut self.host_info));
+        if let Some(extras) = self.extras.get_mut() {
+            // Whose finalizer may still want to read the memory.
+            drop(core::mem::take(&mut extras.host_info));
+            // A watch goes before what it watches.
+            drop(core::mem::take(&mut extras.changes));
+        }
+        let used = self.view.byte_length();
         let region = match &mut self.backing {
             Backing::Ours(region) => region.get_mut().take(),
             Backing::Shared(shared) => shared.take_region(),
             Backing::Host(_) => None,
         };
-        if let Some(region) = region {
-            self.engine.release(region);
+        let Some(mut region) = region else { return };
+        let overlays = self.extras.get_mut().map(|extras| extras.overlays.get_mut());
+        match overlays.filter(|overlays| !overlays.is_empty()) {
+            Some(overlays) if overlays.undo(&mut region).is_err() => self.engine.retire(region),
+            _ => self.engine.release(region, used),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Memory;
 use super::bulk::copy_many;
+use super::overlay::Denied;
 use crate::error::Error;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -43,7 +44,10 @@ impl Memory {
         source: u32,
         length: u32,
     ) -> Result<(), Error> {
-        let to = self.writable(destination, u64::from(length))?;
+        let to = match self.writable(destination, u64::from(length)) {
+            Err(Denied::Error(error)) => return Err(error),
+            to => to,
+        };
         let segment_bytes = segment.length.load(Ordering::Relaxed) as u64;
         let (offset, length) = (u64::from(source), u64::from(length));
         // Two 32-bit numbers: the sum fits 64 bits.
@@ -56,7 +60,13 @@ impl Memory {
         // overlap, if the host's bytes of a memory are those of the segment.
         #[allow(clippy::cast_possible_truncation, reason = "both are at most a usize")]
         unsafe {
-            copy_many(from.add(offset as usize), to, length as usize, self.is_shared());
+            let from = from.add(offset as usize);
+            match to {
+                Ok(to) => copy_many(from, to, length as usize, self.is_shared()),
+                Err(denied) => {
+                    return self.write_denied(denied, destination, from, length as usize);
+                }
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::exported::Exported;
 use super::grow::Growth;
 use super::{Counters, Memory, View, host_length};
 use crate::alloc::{Ref, try_box};
-use crate::engine::Engine;
+use crate::engine::{Engine, Wanted};
 use crate::error::Error;
 use crate::plan::Bounds;
 use crate::region::Region;
@@ -41,7 +41,7 @@ impl Shared {
             let (exported, region) = Exported::new(engine, ty, length)?;
             return Ok(Self::over(region, Queue::Crossing(exported)));
         }
-        let region = engine.acquire(ty, length, None)?;
+        let region = engine.acquire(&Wanted { ty, needed: length, image: None }, None)?;
         Ok(Self::over(region, Queue::Local(try_box(LocalQueue::new())?)))
     }
 

@@ -152,6 +152,11 @@ impl Account {
         }
     }
 
+    /// Counts the length that a memory has after a reset, which may be less than it was.
+    pub(super) fn charge_exactly(&mut self, slot: usize, length: u64) {
+        self.set_charge(slot, length);
+    }
+
     fn set_charge(&mut self, slot: usize, bytes: u64) {
         if let Some(Slot::Taken { charged, .. }) = self.slots.get_mut(slot) {
             let others = self.total_bytes.saturating_sub((*charged).into());
@@ -173,7 +178,7 @@ impl Account {
     }
 
     /// Counts every memory as it is now, or as it is about to be: one whose growth is under way has been
-    /// charged for it already. No memory shrinks.
+    /// charged for it already. One that a reset makes smaller tells.
     pub(super) fn recount(&mut self) {
         let mut total = 0u128;
         for slot in &mut self.slots {

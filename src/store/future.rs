@@ -51,7 +51,7 @@ enum Outcome {
 type Step = Result<Work, Error>;
 
 fn made(store: &Store, ty: MemoryType) -> Step {
-    Ok(Work::Done(Ok(Outcome::Memory(Some(store.make(ty)?)))))
+    Ok(Work::Done(Ok(Outcome::Memory(Some(store.make(ty, None)?)))))
 }
 
 fn grown(previous: Pages) -> Step {

@@ -4,6 +4,7 @@ use super::limiter::{Deciding, Request};
 use super::{MemoryFuture, Store};
 use crate::alloc::Ref;
 use crate::error::Error;
+use crate::image::MemoryImage;
 use crate::memory::{Growth, Memory, SharedMemory};
 use crate::units::Pages;
 use core::ops::Deref;
@@ -146,6 +147,26 @@ impl Member {
         grown
     }
 
+    /// See [`StoreMemory::reset`].
+    pub(crate) fn reset(&self, image: Option<&MemoryImage>) -> Result<(), Error> {
+        let (current, wanted) = self.memory.plan_reset(image)?;
+        let reset = || {
+            let reset = self.memory.reset(image);
+            self.store.account().charge_exactly(self.slot, self.memory.byte_length() as u64);
+            reset
+        };
+        if wanted <= current || !self.growth_calls_host() {
+            return reset();
+        }
+        let growth = Growth { current, wanted };
+        self.store.telling(|asked| {
+            self.store.ask_now(Some(self.slot), &self.request(growth), asked)?;
+            let Request { current_bytes, desired_bytes, .. } = self.request(growth);
+            self.store.account().charge(self.slot, current_bytes, desired_bytes)?;
+            reset()
+        })
+    }
+
     /// Runs a growth, and counts and tells it if it fails.
     pub(super) fn counting<T>(
         &self,
@@ -175,6 +196,12 @@ impl StoreMemory {
     /// limiter itself made the memory grow, it is asked again.
     pub fn grow(&self, delta: Pages) -> Result<Pages, Error> {
         self.0.grow(delta)
+    }
+
+    /// Brings the memory back to an image, or to zeros, as [`Memory::reset`] does. Where that makes it larger than it is,
+    /// the store's limits and limiter are asked as for a growth ([`Error::AsyncRequired`] if that is asynchronous).
+    pub fn reset(&self, image: Option<&MemoryImage>) -> Result<(), Error> {
+        self.0.reset(image)
     }
 
     /// Grows as [`StoreMemory::grow`] does, when the limiter has answered.

@@ -22,6 +22,7 @@ use crate::alloc::Ref;
 use crate::attachment::Attachment;
 use crate::engine::Engine;
 use crate::error::Error;
+use crate::image::MemoryImage;
 use crate::memory::{Memory, SharedMemory};
 use crate::sys;
 use crate::types::MemoryType;
@@ -124,13 +125,32 @@ impl Store {
     /// Makes a memory of zeros with the minimum of its type. Fails with [`Error::AsyncRequired`] where an
     /// asynchronous limiter would have to be asked.
     pub fn new_memory(&self, ty: MemoryType) -> Result<StoreMemory, Error> {
+        self.new_starting_with(ty, None)
+    }
+
+    /// Makes a memory that starts with an image, as [`Memory::from_image`] does. Fails with
+    /// [`Error::AsyncRequired`] where an asynchronous limiter would have to be asked.
+    pub fn new_memory_from_image(
+        &self,
+        ty: MemoryType,
+        image: &MemoryImage,
+    ) -> Result<StoreMemory, Error> {
+        self.new_starting_with(ty, Some(image))
+    }
+
+    fn new_starting_with(
+        &self,
+        ty: MemoryType,
+        image: Option<&MemoryImage>,
+    ) -> Result<StoreMemory, Error> {
         if !self.asks() {
-            return self.make(ty);
+            return self.make(ty, image);
         }
         self.telling(|asked| {
             Memory::check_kind(&self.0.engine, &ty)?;
-            self.ask_now(None, &Request::creation(&ty), asked)?;
-            self.make(ty)
+            let sized = ty.with_minimum(Memory::initial_pages(&ty, image)?);
+            self.ask_now(None, &Request::creation(&sized), asked)?;
+            self.make(ty, image)
         })
     }
 
@@ -161,8 +181,8 @@ impl Store {
     }
 
     /// Makes the memory, of which the limiter has been asked.
-    fn make(&self, ty: MemoryType) -> Result<StoreMemory, Error> {
-        let memory = Ref::try_new(Memory::new(&self.0.engine, ty)?)?;
+    fn make(&self, ty: MemoryType, image: Option<&MemoryImage>) -> Result<StoreMemory, Error> {
+        let memory = Ref::try_new(Memory::starting_with(&self.0.engine, ty, image)?)?;
         let bytes = memory.byte_length() as u64;
         Member::admit(self, memory, bytes)
     }

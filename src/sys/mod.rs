@@ -13,8 +13,14 @@
 //! | `extend` | more zeros right behind a mapping; `None` when something is there, which is never replaced |
 //! | `open`, `close` | make a range of a reservation readable and writable, or make it fault again |
 //! | `zero` | make a range of private memory read as zero and give its pages back |
+//! | `zero_many` | the same for many ranges at once |
+//! | `zeros_over` | fresh zeros in the place of whatever is mapped in a range |
+//! | `set_protection` | what may be done with a range |
+//! | `install_guard` | make a range fault without a mapping of its own |
+//! | `written_pages` | which pages of a range were written since they were mapped |
+//! | `WriteWatch` | which pages of a range were written since a moment |
 //! | `release` | give a whole mapping back, or fail and leave it |
-//! | `advise_huge_pages` | ask for huge pages |
+//! | `advise_huge_pages`, `advise_small_pages` | ask for huge pages, or for none |
 //! | `resident_bytes` | how much of a range is in memory now |
 //! | `address_space_left` | what a limit on the process's address space leaves, if there is one |
 //! | `diagnose` | which limit probably made the system refuse memory |
@@ -23,6 +29,8 @@
 //! | `processors` | how many threads can run at once |
 //! | `SharedFile`, `zero_shared` | memory that several processes map |
 //! | `RobustLock` | a lock in such memory that survives its holder's death |
+//! | `HostFile` | a file of the host's, to be mapped into a range |
+//! | `copy_by_kernel` | a copy that fails where a program would die by a signal |
 //! | `order_threads` | make every thread's earlier stores visible and its later loads fresh, where the system can |
 //! | `set_last_error` | what `errno` shows to the C caller |
 
@@ -50,9 +58,34 @@ mod processes;
 #[path = "one_process.rs"]
 mod processes;
 
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(wasm_memory_portable)))]
+#[path = "pages.rs"]
+mod written;
+
+#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(wasm_memory_portable))))]
+#[path = "unknown_pages.rs"]
+mod written;
+
+#[cfg(all(target_os = "linux", not(wasm_memory_portable)))]
+mod watch;
+
+#[cfg(not(all(target_os = "linux", not(wasm_memory_portable))))]
+#[path = "no_watch.rs"]
+mod watch;
+
+#[cfg(all(unix, not(wasm_memory_portable)))]
+mod files;
+
+#[cfg(not(all(unix, not(wasm_memory_portable))))]
+#[path = "no_files.rs"]
+mod files;
+
+pub(crate) use files::*;
 pub(crate) use processes::*;
 pub(crate) use sleeping::*;
 pub(crate) use system::*;
+pub(crate) use watch::*;
+pub(crate) use written::*;
 
 use core::fmt;
 
@@ -82,10 +115,35 @@ impl OsError {
         Self(0)
     }
 
+    /// There is no such operation: `EINVAL`, the same number on all systems that have an `errno`.
+    pub(crate) const INVALID: Self = Self(22);
+
     /// There is no memory left: `ENOMEM`, the same number on all systems that have an `errno`.
     pub(crate) const fn no_memory() -> Self {
         Self(12)
     }
+}
+
+/// What may be done with the bytes of a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protection {
+    /// Nothing: every access faults.
+    None,
+    /// Reading.
+    Read,
+    /// Reading and writing.
+    ReadWrite,
+}
+
+/// How a file is to be mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileMapping {
+    /// To be read.
+    ReadOnly,
+    /// What is written stays in the memory.
+    CopyOnWrite,
+    /// What is written goes into the file.
+    Shared,
 }
 
 /// The limit that probably made the system refuse memory.
@@ -130,6 +188,8 @@ pub enum Purpose {
     ReserveShared,
     /// To grow a memory where it is.
     Grow,
+    /// To put something in the place of a part of a memory, or to protect it.
+    Map,
 }
 
 impl fmt::Display for Purpose {
@@ -140,6 +200,7 @@ impl fmt::Display for Purpose {
                 "reserve a shared linear memory with all that its maximum allows"
             }
             Self::Grow => "grow a linear memory in place",
+            Self::Map => "map or protect a part of a linear memory",
         })
     }
 }
@@ -177,6 +238,9 @@ impl LikelyLimit {
     /// What helps against the limit.
     pub(crate) const fn advice(&self, purpose: Purpose) -> &'static str {
         match (self, purpose) {
+            (Self::AddressSpace { .. } | Self::Data { .. }, Purpose::Map) => {
+                "raise it, or delete memories that are not needed"
+            }
             (Self::AddressSpace { .. } | Self::Data { .. }, Purpose::Grow) => {
                 "raise it, delete memories that are not needed, or set memory_reservation, so that the room is \
                  taken when the memory is made"

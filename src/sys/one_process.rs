@@ -33,6 +33,17 @@ impl SharedFile {
 
     /// # Safety
     /// None needed: there is no such file.
+    pub(crate) unsafe fn map_private_over(
+        &self,
+        _address: NonNull<u8>,
+        _bytes: usize,
+        _offset: u64,
+    ) -> Result<(), OsError> {
+        match self.0 {}
+    }
+
+    /// # Safety
+    /// None needed: there is no such file.
     pub(crate) unsafe fn map_over(
         &self,
         _reservation: NonNull<u8>,

@@ -4,7 +4,7 @@
 //! are there for the contract and refuse. `RUSTFLAGS="--cfg wasm_memory_portable"` selects this
 //! backend on any host, which is how it is tested.
 
-use super::{HostCaps, LikelyLimit, OsError};
+use super::{HostCaps, LikelyLimit, OsError, Protection};
 use core::ptr::NonNull;
 
 const UNSUPPORTED: OsError = OsError(0);
@@ -59,6 +59,43 @@ pub(crate) unsafe fn close(_address: NonNull<u8>, _bytes: usize) -> Result<(), O
 pub(crate) unsafe fn zero(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
     Err(UNSUPPORTED)
 }
+
+/// Bytes that start somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) start: NonNull<u8>,
+    pub(crate) bytes: usize,
+}
+
+/// # Safety
+/// None needed: it refuses.
+pub(crate) unsafe fn zero_many(_spans: &[Span]) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: it refuses.
+pub(crate) unsafe fn zeros_over(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: it refuses.
+pub(crate) unsafe fn set_protection(
+    _address: NonNull<u8>,
+    _bytes: usize,
+    _protection: Protection,
+) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: it refuses.
+pub(crate) unsafe fn install_guard(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+pub(crate) fn advise_small_pages(_address: NonNull<u8>, _bytes: usize) {}
 
 /// # Safety
 /// None needed: there is never a mapping to release.

@@ -104,6 +104,28 @@ impl SharedFile {
             .map(drop)
     }
 
+    /// Maps `bytes` bytes from `offset` on in the place of whatever is in a range, readable and writable; what is written
+    /// there stays there.
+    ///
+    /// # Safety
+    /// The range lies in mappings of the caller's, and nobody else uses it now.
+    pub(crate) unsafe fn map_private_over(
+        &self,
+        address: NonNull<u8>,
+        bytes: usize,
+        offset: u64,
+    ) -> Result<(), OsError> {
+        injection::point()?;
+        let offset = libc::off_t::try_from(offset).map_err(|_| OsError(libc::EINVAL))?;
+        // SAFETY: the caller's range; a live descriptor.
+        let got = unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
+            let descriptor = self.descriptor.as_raw_fd();
+            libc::mmap(address.as_ptr().cast(), bytes, super::READ_WRITE, flags, descriptor, offset)
+        };
+        if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
+    }
+
     /// # Safety
     /// With MAP_FIXED, the range is the caller's to replace.
     unsafe fn map(

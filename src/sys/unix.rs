@@ -4,7 +4,7 @@
 //! not count against the commit limit before its pages are touched. Under strict overcommit the
 //! kernel ignores the flag for writable ranges; opening them then fails and the caller opens less.
 
-use super::{HostCaps, LikelyLimit, OsError};
+use super::{HostCaps, LikelyLimit, OsError, Protection};
 use core::ptr::{self, NonNull};
 use core::sync::atomic::{AtomicUsize, Ordering};
 
@@ -241,6 +241,115 @@ pub(crate) unsafe fn zero(address: NonNull<u8>, bytes: usize) -> Result<(), OsEr
         };
         if address == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
     }
+}
+
+/// Bytes that start somewhere: `struct iovec`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub(crate) struct Span {
+    pub(crate) start: NonNull<u8>,
+    pub(crate) bytes: usize,
+}
+
+/// The same as [`zero`] for many ranges. One call for all of them interrupts the other processors once, not once for
+/// each. After a failure any of them may have been zeroed.
+///
+/// # Safety
+/// As for `zero`. A range may also be private memory of a file's, which shows the file's bytes again then, on
+/// Linux.
+pub(crate) unsafe fn zero_many(spans: &[Span]) -> Result<(), OsError> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if spans.len() > 1 && super::injection::point().is_ok() {
+        /// What stands for this process where a descriptor of one is expected, from Linux 6.14 on.
+        const SELF: libc::c_int = -10_001;
+        let bytes = spans.iter().fold(0usize, |sum, span| sum.saturating_add(span.bytes));
+        // SAFETY: the caller's ranges; a span is an iovec.
+        let done = unsafe {
+            let advice = libc::MADV_DONTNEED;
+            libc::syscall(
+                libc::SYS_process_madvise,
+                SELF,
+                spans.as_ptr(),
+                spans.len(),
+                advice,
+                0u32,
+            )
+        };
+        if usize::try_from(done) == Ok(bytes) {
+            return Ok(());
+        }
+    }
+    for span in spans {
+        // SAFETY: passed on.
+        unsafe { zero(span.start, span.bytes)? };
+    }
+    Ok(())
+}
+
+/// Puts fresh zeros in the place of whatever is mapped in a range, readable and writable.
+///
+/// # Safety
+/// The range lies in private mappings of the caller's, and nobody else uses it now.
+pub(crate) unsafe fn zeros_over(address: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
+    super::injection::point()?;
+    // SAFETY: the caller owns the whole range, so MAP_FIXED replaces nothing of others.
+    let got = unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED | MAP_NORESERVE;
+        libc::mmap(address.as_ptr().cast(), bytes, READ_WRITE, flags, -1, 0)
+    };
+    if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
+}
+
+/// Sets what may be done with a range; its contents stay.
+///
+/// # Safety
+/// The range lies in mappings of the caller's, and nobody relies on more.
+pub(crate) unsafe fn set_protection(
+    address: NonNull<u8>,
+    bytes: usize,
+    protection: Protection,
+) -> Result<(), OsError> {
+    let protection = match protection {
+        Protection::None => libc::PROT_NONE,
+        Protection::Read => libc::PROT_READ,
+        Protection::ReadWrite => READ_WRITE,
+    };
+    // SAFETY: passed on.
+    unsafe { protect(address, bytes, protection) }
+}
+
+/// Makes every access to a range fault without a mapping of its own for it, for good. Fails where the system has no
+/// such thing (Linux before 6.13).
+///
+/// # Safety
+/// The range lies in a private anonymous mapping of the caller's, and nobody uses it.
+pub(crate) unsafe fn install_guard(address: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
+    super::injection::point()?;
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        const MADV_GUARD_INSTALL: libc::c_int = 102;
+        // SAFETY: the caller's range.
+        match unsafe { libc::madvise(address.as_ptr().cast(), bytes, MADV_GUARD_INSTALL) } {
+            0 => Ok(()),
+            _ => Err(last_error()),
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = (address, bytes);
+        Err(OsError(libc::ENOTSUP))
+    }
+}
+
+/// Asks for small pages only in a range that many users share; without effect where there are no others.
+pub(crate) fn advise_small_pages(address: NonNull<u8>, bytes: usize) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    // SAFETY: the advice changes no contents.
+    unsafe {
+        libc::madvise(address.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE);
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = (address, bytes);
 }
 
 /// Gives mappings back. Fails when the range has to be split from a neighbour that the kernel had

@@ -7,7 +7,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::{Entry, peers, time};
-use crate::row::{Result, Who};
+use crate::row::{Result, Unit, Who};
 
 const TITLE: &str = "wasm_memory: median time of one operation, logarithmic, shorter is better";
 const WIDTH: u32 = 1100;
@@ -19,24 +19,26 @@ const BAR: i32 = 10;
 const GAP: i32 = 8;
 const FONT: &str = "sans-serif";
 
-/// Draws the medians into `path`.
+/// Draws the medians into `path`. Rows that count something have no bars: their scale is another.
 pub fn draw(entries: &[Entry], path: &Path) -> Result<()> {
     let mut legend = vec![Who::Ours, Who::Floor];
     legend.extend(peers(entries));
+    let entries: Vec<&Entry> =
+        entries.iter().filter(|entry| entry.row.unit == Unit::Nanoseconds).collect();
 
     let bars: i32 = entries.iter().map(|entry| entry.measured.columns.len() as i32).sum();
     let height = TOP + bars * BAR + entries.len() as i32 * GAP + BOTTOM;
     let root = SVGBackend::new(path, (WIDTH, height as u32)).into_drawing_area();
     root.fill(&WHITE)?;
 
-    let scale = Scale::of(entries);
+    let scale = Scale::of(&entries);
     let title = (FONT, 17).into_font().color(&BLACK);
     root.draw(&Text::new(TITLE, (12, 12), title))?;
     draw_legend(&root, &legend)?;
     draw_grid(&root, &scale, height)?;
 
     let mut top = TOP;
-    for entry in entries {
+    for entry in &entries {
         let columns = &entry.measured.columns;
         let middle = top + columns.len() as i32 * BAR / 2;
         root.draw(&Text::new(entry.row.name.clone(), (NAMES - 10, middle), label(HPos::Right)))?;
@@ -66,7 +68,7 @@ pub fn draw(entries: &[Entry], path: &Path) -> Result<()> {
 type Root<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
 
 fn draw_legend(root: &Root<'_>, legend: &[Who]) -> Result<()> {
-    let mut x = NAMES;
+    let mut x = 12;
     for who in legend {
         root.draw(&Rectangle::new([(x, 40), (x + 12, 52)], colour(*who, legend).filled()))?;
         root.draw(&Text::new(who.name(), (x + 18, 46), label(HPos::Left)))?;
@@ -110,7 +112,10 @@ struct Scale {
 }
 
 impl Scale {
-    fn of(entries: &[Entry]) -> Self {
+    fn of(entries: &[&Entry]) -> Self {
+        if entries.is_empty() {
+            return Self { low: 0, high: 1 };
+        }
         let medians = || {
             let columns = entries.iter().flat_map(|entry| &entry.measured.columns);
             columns.map(|(_, figures)| figures.median.log10())
@@ -128,11 +133,13 @@ impl Scale {
 
 /// Ours stands out; the floor is grey; the peers have the colours that are left.
 fn colour(who: Who, legend: &[Who]) -> RGBColor {
-    const PEERS: [RGBColor; 4] = [
+    const PEERS: [RGBColor; 6] = [
         RGBColor(230, 159, 0),
         RGBColor(0, 158, 115),
         RGBColor(204, 121, 167),
         RGBColor(213, 94, 0),
+        RGBColor(86, 180, 233),
+        RGBColor(148, 103, 60),
     ];
     match who {
         Who::Ours => RGBColor(0, 90, 181),

@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::Entry;
 use crate::measure::Figures;
-use crate::row::Goal;
+use crate::row::{Goal, Unit};
 
 /// Every row with every figure, and what the caller says about the run.
 pub fn document(entries: &[Entry], machine: Value, versions: Value, run: Value) -> Value {
     json!({
-        "unit": "nanoseconds for one step",
+        "unit": "nanoseconds for one step, where a row names no other",
         "machine": machine,
         "versions": versions,
         "run": run,
@@ -24,18 +24,22 @@ fn row(entry: &Entry) -> Value {
         .iter()
         .map(|(who, figures)| (who.name().to_owned(), column(figures)))
         .collect();
-    let (goal, goal_ns) = match entry.row.goal {
-        Some(Goal::Floors(floors)) => (Some(floors), None),
-        Some(Goal::Nanoseconds(nanoseconds)) => (None, Some(nanoseconds)),
-        None => (None, None),
+    let is_time = entry.row.unit == Unit::Nanoseconds;
+    let (goal, goal_ns, goal_count) = match entry.row.goal {
+        Some(Goal::Floors(floors)) => (Some(floors), None, None),
+        Some(Goal::Units(most)) if is_time => (None, Some(most), None),
+        Some(Goal::Units(most)) => (None, None, Some(most)),
+        None => (None, None, None),
     };
     json!({
         "name": entry.row.name,
         "about": entry.row.about,
         "floor_is": entry.row.floor_is,
+        "unit": entry.row.unit.name(),
         "ratio": entry.measured.ratio(),
         "goal": goal,
         "goal_ns": goal_ns,
+        "goal_count": goal_count,
         "verdict": entry.verdict().map(|verdict| verdict.name().to_lowercase()),
         "disturbed_samples_repeated": entry.measured.noise.repeated,
         "disturbed_samples_kept": entry.measured.noise.kept,

@@ -5,7 +5,7 @@ pub mod json;
 pub mod table;
 
 use crate::measure::Measured;
-use crate::row::{Row, Who};
+use crate::row::{Goal, Row, Unit, Who};
 
 /// A row with its figures.
 pub struct Entry {
@@ -33,9 +33,22 @@ impl Verdict {
 }
 
 impl Entry {
-    /// What the goal allows for our median, in nanoseconds.
+    /// What the goal allows for our median.
     pub fn at_most(&self) -> Option<f64> {
         self.measured.at_most(self.row.goal?)
+    }
+
+    /// The goal in words.
+    pub fn goal(&self) -> String {
+        match self.row.goal {
+            None => String::new(),
+            Some(Goal::Floors(floors)) => format!("<= {floors}x"),
+            Some(Goal::Units(most)) => match self.row.unit {
+                Unit::Nanoseconds => format!("<= {most} ns"),
+                Unit::Bytes => format!("<= {most} B"),
+                Unit::Pieces => format!("<= {most}"),
+            },
+        }
     }
 
     /// `None` without a goal.
@@ -59,6 +72,15 @@ pub fn peers(entries: &[Entry]) -> Vec<Who> {
         }
     }
     peers
+}
+
+/// A figure of such a unit.
+pub fn figure(value: f64, unit: Unit) -> String {
+    match unit {
+        Unit::Nanoseconds => time(value),
+        Unit::Bytes => format!("{value:.0} B"),
+        Unit::Pieces => format!("{value:.0}"),
+    }
 }
 
 /// Nanoseconds with three digits and a unit that suits them.

@@ -1,6 +1,6 @@
 //! The table on standard output.
 
-use super::{Entry, peers, time};
+use super::{Entry, figure, peers};
 use crate::row::Who;
 
 /// Every row as a line, with a heading.
@@ -30,18 +30,19 @@ pub fn print(entries: &[Entry]) {
 
 fn line(entry: &Entry, peers: &[Who]) -> Vec<String> {
     let measured = &entry.measured;
-    let median = |who| measured.of(who).map_or("-".into(), |figures| time(figures.median));
+    let show = |value| figure(value, entry.row.unit);
+    let median = |who| measured.of(who).map_or("-".into(), |figures| show(figures.median));
     let ours = measured.of(Who::Ours);
     let mut line = vec![
         entry.row.name.clone(),
         median(Who::Ours),
-        ours.map_or("-".into(), |figures| time(figures.minimum)),
-        ours.map_or("-".into(), |figures| time(figures.p90)),
+        ours.map_or("-".into(), |figures| show(figures.minimum)),
+        ours.map_or("-".into(), |figures| show(figures.p90)),
         median(Who::Floor),
         measured.ratio().map_or("-".into(), |ratio| format!("{ratio:.3}x")),
     ];
     line.extend(peers.iter().map(|peer| median(*peer)));
-    line.push(entry.row.goal.map_or(String::new(), |goal| goal.to_string()));
+    line.push(entry.goal());
     line.push(entry.verdict().map_or(String::new(), |verdict| verdict.name().to_owned()));
     line
 }

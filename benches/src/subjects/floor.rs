@@ -1,7 +1,9 @@
 //! The raw floor: what the machine asks for, without any library in between.
 
 use std::cell::UnsafeCell;
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -48,6 +50,16 @@ impl System {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
         // SAFETY: a new mapping, at an address that the system chooses, touches nobody's memory.
         let base = unsafe { libc::mmap(ptr::null_mut(), length, protection, flags, -1, 0) };
+        assert!(base != libc::MAP_FAILED, "mmap: {}", io::Error::last_os_error());
+        Self { base: base.cast(), length }
+    }
+
+    /// A file's first bytes, which may be written. Panics if the system refuses.
+    pub fn view(file: &File, length: usize, flags: i32) -> Self {
+        let read_write = libc::PROT_READ | libc::PROT_WRITE;
+        let descriptor = file.as_raw_fd();
+        // SAFETY: as above.
+        let base = unsafe { libc::mmap(ptr::null_mut(), length, read_write, flags, descriptor, 0) };
         assert!(base != libc::MAP_FAILED, "mmap: {}", io::Error::last_os_error());
         Self { base: base.cast(), length }
     }

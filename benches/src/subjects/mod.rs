@@ -3,6 +3,7 @@
 
 pub mod floor;
 pub mod host_made;
+pub mod in_place;
 pub mod ours;
 #[cfg(wasm2c)]
 pub mod wasm2c;
@@ -10,6 +11,8 @@ pub mod wasm2c;
 pub mod wasmi;
 #[cfg(feature = "peers")]
 pub mod wasmtime;
+#[cfg(feature = "peers")]
+pub mod wasmtime_pool;
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -74,6 +77,36 @@ pub trait Host: Sized + 'static {
         }
         Ok(memories)
     }
+}
+
+/// What a memory holds when it is new or reset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    Zeros,
+    /// In every byte [`Fill::byte`].
+    Image,
+}
+
+impl Fill {
+    pub fn byte(self) -> u8 {
+        match self {
+            Self::Zeros => 0,
+            Self::Image => 0x5a,
+        }
+    }
+}
+
+/// Makes memories where earlier ones were. How long they are and what they hold was said before.
+pub trait Reuse: 'static {
+    type Memory: Base + 'static;
+
+    /// Dropping the memory deletes it. Panics if it cannot be made.
+    fn make(&self) -> Self::Memory;
+}
+
+/// Back to what a memory held when it was new.
+pub trait Reset: Base + 'static {
+    fn reset(&mut self) -> bool;
 }
 
 /// Where the bytes are.

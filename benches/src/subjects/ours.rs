@@ -1,5 +1,6 @@
 //! The library under test, through its C interface alone.
 
+pub mod reused;
 pub mod shared;
 
 use std::ffi::{CStr, c_char, c_void};
@@ -33,6 +34,7 @@ pub(super) mod abi {
     pub enum Memory {}
     pub enum Segment {}
     pub enum SharedMemory {}
+    pub enum Image {}
 
     type Env = *mut c_void;
     pub type DataCallback = extern "C" fn(env: Env, data: *mut u8, length: usize);
@@ -85,6 +87,25 @@ pub(super) mod abi {
     }
 
     #[repr(C)]
+    pub struct PoolOptions {
+        pub struct_size: usize,
+        pub slots: u64,
+        pub slot_bytes: u64,
+        pub keep_resident_bytes: u64,
+        pub decommit_batch: u64,
+        pub overflow: bool,
+    }
+
+    #[repr(C)]
+    pub struct ImageSegment {
+        pub offset: u64,
+        pub bytes: *const c_void,
+        pub length: usize,
+    }
+
+    pub type RangeCallback = extern "C" fn(env: Env, offset: u64, length: u64);
+
+    #[repr(C)]
     pub struct View {
         pub base: *mut u8,
         pub byte_length: usize,
@@ -94,6 +115,7 @@ pub(super) mod abi {
         pub fn wasm_config_new() -> *mut Config;
         pub fn wasm_config_memory_bounds_set(config: *mut Config, bounds: i32);
         pub fn wasm_config_memory_allocator_set(config: *mut Config, allocator: *const Allocator);
+        pub fn wasm_config_memory_pool_set(config: *mut Config, options: *const PoolOptions);
         pub fn wasm_engine_new_with_config(config: *mut Config) -> *mut Engine;
         pub fn wasm_engine_delete(engine: *mut Engine);
         pub fn wasm_store_new(engine: *mut Engine) -> *mut Store;
@@ -182,6 +204,25 @@ pub(super) mod abi {
             out_length: *mut usize,
             out_store_data: *mut *mut c_void,
         ) -> i32;
+        pub fn wasm_memory_image_new(
+            segments: *const ImageSegment,
+            count: usize,
+            out: *mut *mut Image,
+        ) -> i32;
+        pub fn wasm_memory_image_delete(image: *mut Image);
+        pub fn wasm_memory_new_from_image(
+            store: *mut Store,
+            memory_type: *const MemoryType,
+            image: *const Image,
+            out: *mut *mut Memory,
+        ) -> i32;
+        pub fn wasm_memory_reset(memory: *mut Memory, image: *const Image) -> i32;
+        pub fn wasm_memory_dirty_ranges(
+            memory: *const Memory,
+            range: RangeCallback,
+            env: *mut c_void,
+        ) -> i32;
+        pub fn wasm_memory_dirty_clear(memory: *mut Memory) -> i32;
         pub fn wasm_shared_memory_new(
             engine: *mut Engine,
             memory_type: *const MemoryType,
@@ -262,6 +303,11 @@ pub(super) struct Policy {
     memory_type: *mut abi::MemoryType,
 }
 
+// SAFETY: engines and types may be used from any thread.
+unsafe impl Send for Policy {}
+// SAFETY: as above.
+unsafe impl Sync for Policy {}
+
 impl Policy {
     fn open(plan: Plan) -> Result<Self> {
         Self::open_with(plan, |_| ())
@@ -309,11 +355,17 @@ impl Policy {
     }
 
     pub(super) fn memory(&self, store: &Store) -> Memory {
+        match self.try_memory(store) {
+            Some(memory) => memory,
+            None => panic!("{}", reason("wasm_memory_try_new")),
+        }
+    }
+
+    fn try_memory(&self, store: &Store) -> Option<Memory> {
         let mut memory = ptr::null_mut();
         // SAFETY: store and type are live, and `memory` is a place for the handle.
         let status = unsafe { abi::wasm_memory_try_new(store.0, self.memory_type, &mut memory) };
-        assert!(status == abi::OK, "{}", reason("wasm_memory_try_new"));
-        Memory(memory)
+        (status == abi::OK).then(|| Memory(memory))
     }
 }
 
@@ -328,6 +380,9 @@ impl Drop for Policy {
 }
 
 pub(super) struct Store(*mut abi::Store);
+
+// SAFETY: stores may be used from any thread.
+unsafe impl Send for Store {}
 
 impl Drop for Store {
     fn drop(&mut self) {
@@ -356,6 +411,16 @@ impl Host for Ours {
 }
 
 impl Ours {
+    /// Nothing if there is no room for it.
+    pub fn try_make(&self) -> Option<Memory> {
+        self.policy.try_memory(&self.store)
+    }
+
+    /// Why there was none.
+    pub fn refusal() -> String {
+        reason("wasm_memory_try_new")
+    }
+
     /// Limits on one memory and on all together, in bytes, for the memories made from now on too.
     pub fn limit(&self, max_memory_bytes: u64, max_total_bytes: u64) {
         let limits = abi::Limits {

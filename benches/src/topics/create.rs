@@ -3,6 +3,7 @@
 use std::slice;
 use std::time::Instant;
 
+use super::pool;
 use crate::PAGE;
 use crate::companion::Company;
 use crate::probe::Probe;
@@ -18,7 +19,9 @@ use crate::subjects::wasmtime::{self, Wasmtime};
 use crate::subjects::{Base, Host, Plan};
 
 /// The most, in mmap, mprotect, touch and munmap.
-const GOAL: f64 = 0.5;
+const GOAL: f64 = 0.15;
+/// The same while another thread holds the lock of the address space for most of the time.
+const GOAL_MAPPING: f64 = 0.5;
 
 pub(super) const RAW: &str = "mmap of 8 GiB without rights, mprotect of 64 KiB, munmap";
 const RAW_TOUCHED: &str = "mmap of 8 GiB without rights, mprotect of 64 KiB, touch, munmap";
@@ -26,10 +29,15 @@ const RAW_TOUCHED: &str = "mmap of 8 GiB without rights, mprotect of 64 KiB, tou
 pub fn rows() -> Vec<Row> {
     vec![
         untouched(),
-        touched("create/touched", "new, touch one page, delete", Company::Alone),
-        touched("create/touched_spinning", "the same while a thread computes", Company::Spinning),
-        touched("create/touched_mapping", "the same while a thread maps memory", Company::Mapping),
+        touched("create/touched", "new, touch one page, delete").goal(GOAL),
+        touched("create/touched_spinning", "the same while a thread computes")
+            .company(Company::Spinning)
+            .goal(GOAL),
+        touched("create/touched_mapping", "the same while a thread maps memory")
+            .company(Company::Mapping)
+            .goal(GOAL_MAPPING),
         with_store(),
+        pool::two_threads("create/two_threads", None),
     ]
 }
 
@@ -46,12 +54,9 @@ fn untouched() -> Row {
     row
 }
 
-fn touched(name: &str, about: &str, company: Company) -> Row {
-    let row = Row::new(name, about)
-        .company(company)
-        .goal(GOAL)
-        .floor(RAW_TOUCHED, cycle::<Raw, true>)
-        .ours(cycle::<Ours, true>);
+fn touched(name: &str, about: &str) -> Row {
+    let row =
+        Row::new(name, about).floor(RAW_TOUCHED, cycle::<Raw, true>).ours(cycle::<Ours, true>);
     #[cfg(feature = "peers")]
     let row = row.peer(wasmtime::NAME, cycle::<Wasmtime, true>);
     #[cfg(wasm2c)]

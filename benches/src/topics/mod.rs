@@ -5,9 +5,12 @@ mod atomics;
 mod bulk;
 mod calls;
 mod create;
+mod density;
 mod erase;
 mod grow;
+mod images;
 mod inline;
+mod pool;
 mod shared;
 mod wait;
 
@@ -18,8 +21,8 @@ const CALL: f64 = 2.5;
 const OUT_OF_LINE_LOAD: &str = "one load behind a function of a shared library";
 const OUT_OF_LINE_STORE: &str = "one store behind a function of a shared library";
 
-/// Every row, in the order of the report.
-pub fn all() -> Vec<Row> {
+/// Every row, in the order of the report. Those of density have so many memories.
+pub fn all(memories: u32) -> Vec<Row> {
     let topics = [
         calls::rows(),
         access::rows(),
@@ -27,6 +30,9 @@ pub fn all() -> Vec<Row> {
         bulk::rows(),
         erase::rows(),
         create::rows(),
+        pool::rows(),
+        images::rows(),
+        density::rows(memories),
         grow::rows(),
         atomics::rows(),
         wait::rows(),

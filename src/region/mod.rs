@@ -1,12 +1,22 @@
 //! A region: the piece of address space that one memory lies in, held and given back as a whole.
 //!
-//! A region knows where it came from (a mapping, or the heap) and is released by that alone. Its
-//! first `open` bytes from the base are readable and writable, and those past what its owner uses
-//! hold zeros; what lies behind faults, or is not the region's.
+//! A region knows where it came from (a mapping of its own, a slot of a slab, or the heap) and is released by
+//! that alone. Its first `open` bytes from the base are readable and writable, and those past what its owner
+//! uses hold what a new one has there: zeros, or the image that it remembers. What lies behind faults, or is not the
+//! region's.
 
+mod contents;
+mod leftover;
+mod slab;
+
+pub(crate) use contents::{Used, clean_together, empty_together};
+pub(crate) use slab::Slab;
+
+use crate::alloc::{Ref, try_box};
 use crate::plan::{Bounds, Layout, Place};
-use crate::sys::{self, HostCaps, OsError, SharedFile};
+use crate::sys::{self, FileMapping, HostCaps, HostFile, OsError, Protection, SharedFile};
 use crate::units::round_up;
+use contents::Contents;
 use core::alloc::Layout as HeapLayout;
 use core::ops::Range;
 use core::ptr::NonNull;
@@ -21,7 +31,7 @@ pub(crate) fn reserved_bytes() -> u64 {
 }
 
 /// What releases the region.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Origin {
     /// A mapping from `start`, `bytes` long.
     Mapping { start: NonNull<u8>, bytes: usize },
@@ -35,11 +45,28 @@ enum Origin {
 #[derive(Debug)]
 pub(crate) struct Region {
     base: NonNull<u8>,
-    /// Bytes from the base that are readable and writable; at most `layout.reserved`.
+    /// Bytes from the base that are readable and writable; at most what the layout reserves.
     open: usize,
+    holding: Holding,
+    contents: Contents,
+}
+
+/// Whose address space it is.
+#[derive(Debug)]
+enum Holding {
+    /// The region's own.
+    Own(Box<Own>),
+    /// A slot of it.
+    Slab(Ref<Slab>),
+}
+
+#[derive(Debug)]
+struct Own {
     layout: Layout,
     page_bytes: usize,
     origin: Origin,
+    /// Whether it belongs to a pool, and another memory may have it after this one.
+    is_pooled: bool,
 }
 
 // SAFETY: a region owns its address space, and nothing of it belongs to a thread.
@@ -54,7 +81,7 @@ impl Region {
             Place::Sparse { room } => Self::map(layout, room, host)?,
             Place::Heap => Self::allocate(layout, host)?,
         };
-        let everything = region.layout.bounds == Bounds::Checked;
+        let everything = layout.bounds == Bounds::Checked;
         // A strict system may refuse to open all of it; then what is needed must do.
         if !(everything && region.open_to(layout.reserved).is_ok()) {
             region.open_to(needed)?;
@@ -83,10 +110,12 @@ impl Region {
             _ => unsafe { file.map_over(region.base, capacity, file_offset) },
         };
         mapped?;
-        if let Origin::Mapping { start, bytes } = region.origin {
-            region.origin = Origin::File { start, bytes };
+        if let Holding::Own(own) = &mut region.holding
+            && let Origin::Mapping { start, bytes } = own.origin
+        {
+            own.origin = Origin::File { start, bytes };
         }
-        let everything = region.layout.bounds == Bounds::Checked;
+        let everything = layout.bounds == Bounds::Checked;
         region.open_to(if everything { capacity } else { needed })?;
         if layout.huge_pages {
             sys::advise_huge_pages(region.base, capacity);
@@ -94,15 +123,34 @@ impl Region {
         Ok(region)
     }
 
+    fn over(
+        base: NonNull<u8>,
+        open: usize,
+        layout: Layout,
+        host: &HostCaps,
+        origin: Origin,
+    ) -> Result<Self, OsError> {
+        let own = Own { layout, page_bytes: host.page_bytes, origin, is_pooled: false };
+        match try_box(own) {
+            Ok(own) => {
+                let holding = Holding::Own(own);
+                Ok(Self { base, open, holding, contents: Contents::default() })
+            }
+            Err(_) => {
+                origin.release(base, open, layout.place == Place::Reserved);
+                Err(OsError::no_memory())
+            }
+        }
+    }
+
     fn reserve(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
         let bytes = layout.total(host).ok_or(OsError::no_memory())?.max(host.page_bytes);
         let start = sys::reserve(bytes)?;
         RESERVED_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
-        let page_bytes = host.page_bytes;
         let unaligned = start.addr().get().wrapping_add(layout.before);
         let aligned = round_up(unaligned, layout.alignment).unwrap_or(unaligned);
         let base = offset(start, aligned.wrapping_sub(start.addr().get()));
-        Ok(Self { base, open: 0, layout, page_bytes, origin: Origin::Mapping { start, bytes } })
+        Self::over(base, 0, layout, host, Origin::Mapping { start, bytes })
     }
 
     /// A mapping that ends where its reservation does, so that it can be extended.
@@ -110,11 +158,9 @@ impl Region {
         debug_assert!(layout.after == 0 && layout.reserved != 0);
         let bytes = layout.total(host).ok_or(OsError::no_memory())?;
         let start = sys::map(bytes, room)?;
-        let page_bytes = host.page_bytes;
         let base = offset(start, layout.before);
-        let open = layout.reserved;
         let region =
-            Self { base, open, layout, page_bytes, origin: Origin::Mapping { start, bytes } };
+            Self::over(base, layout.reserved, layout, host, Origin::Mapping { start, bytes })?;
         if layout.before != 0 {
             // SAFETY: the range lies in the mapping made above, before the reservation.
             unsafe { sys::close(start, layout.before)? };
@@ -129,8 +175,7 @@ impl Region {
         // SAFETY: the size is not zero.
         let base =
             NonNull::new(unsafe { std::alloc::alloc_zeroed(heap) }).ok_or(OsError::no_memory())?;
-        let open = layout.reserved;
-        Ok(Self { base, open, layout, page_bytes: host.page_bytes, origin: Origin::Heap(heap) })
+        Self::over(base, layout.reserved, layout, host, Origin::Heap(heap))
     }
 
     /// Where the memory starts; never null, and fixed for the region's life.
@@ -140,7 +185,31 @@ impl Region {
 
     /// The shape of the region; its reservation may have been extended.
     pub(crate) fn layout(&self) -> &Layout {
-        &self.layout
+        match &self.holding {
+            Holding::Own(own) => &own.layout,
+            Holding::Slab(slab) => slab.layout(),
+        }
+    }
+
+    /// Where its private pages are, those that are not open included; none where it has no such pages.
+    pub(crate) fn pages(&self) -> Option<(NonNull<u8>, usize)> {
+        self.has_pages().then(|| (self.base, self.layout().reserved)).filter(|(_, bytes)| *bytes != 0)
+    }
+
+    fn page_bytes(&self) -> usize {
+        match &self.holding {
+            Holding::Own(own) => own.page_bytes,
+            Holding::Slab(slab) => slab.page_bytes(),
+        }
+    }
+
+    /// Whether its pages are private ones of the system's, and not a block of the heap or a file of several
+    /// processes.
+    pub(crate) fn has_pages(&self) -> bool {
+        match &self.holding {
+            Holding::Own(own) => matches!(own.origin, Origin::Mapping { .. }),
+            Holding::Slab(_) => true,
+        }
     }
 
     /// How many bytes from the base are readable and writable.
@@ -150,8 +219,8 @@ impl Region {
 
     /// Makes at least the first `bytes` readable and writable; on failure nothing has changed.
     pub(crate) fn open_to(&mut self, bytes: usize) -> Result<(), OsError> {
-        debug_assert!(bytes <= self.layout.reserved);
-        let bytes = round_up(bytes, self.page_bytes).unwrap_or(bytes);
+        debug_assert!(bytes <= self.layout().reserved);
+        let bytes = round_up(bytes, self.page_bytes()).unwrap_or(bytes);
         let Some(more) = bytes.checked_sub(self.open).filter(|more| *more != 0) else {
             return Ok(());
         };
@@ -163,7 +232,7 @@ impl Region {
 
     /// Makes everything from `bytes` on fault again, up to the end of the reservation.
     fn close_from(&mut self, bytes: usize) -> Result<(), OsError> {
-        let bytes = round_up(bytes, self.page_bytes).unwrap_or(self.open);
+        let bytes = round_up(bytes, self.page_bytes()).unwrap_or(self.open);
         let Some(less) = self.open.checked_sub(bytes).filter(|less| *less != 0) else {
             return Ok(());
         };
@@ -175,7 +244,7 @@ impl Region {
 
     /// The same for regions that keep their bounds by faults; the others may have more open than is used.
     pub(crate) fn close_from_guarded(&mut self, bytes: usize) -> Result<(), OsError> {
-        if self.layout.bounds == Bounds::Guarded { self.close_from(bytes) } else { Ok(()) }
+        if self.layout().bounds == Bounds::Guarded { self.close_from(bytes) } else { Ok(()) }
     }
 
     /// Extends the reservation in place so that it holds `bytes`, open; the base stays.
@@ -183,84 +252,96 @@ impl Region {
     /// Works for sparsely placed regions whose neighbourhood is still free. Fails with `None` for
     /// all others, with the system's error when it refuses; nothing has changed then.
     pub(crate) fn extend_to(&mut self, bytes: usize) -> Result<(), Option<OsError>> {
-        let Place::Sparse { .. } = self.layout.place else { return Err(None) };
-        let bytes = round_up(bytes, self.page_bytes).ok_or(None)?;
-        let Origin::Mapping { bytes: total, .. } = &mut self.origin else {
+        let Holding::Own(own) = &mut self.holding else { return Err(None) };
+        let Place::Sparse { .. } = own.layout.place else { return Err(None) };
+        let bytes = round_up(bytes, own.page_bytes).ok_or(None)?;
+        let Origin::Mapping { bytes: total, .. } = &mut own.origin else {
             return Err(None);
         };
-        let more = bytes.wrapping_sub(self.layout.reserved);
-        sys::extend(offset(self.base, self.layout.reserved), more)?;
+        let more = bytes.wrapping_sub(own.layout.reserved);
+        sys::extend(offset(self.base, own.layout.reserved), more)?;
         *total = total.wrapping_add(more);
-        self.layout.reserved = bytes;
+        own.layout.reserved = bytes;
         self.open = bytes;
         Ok(())
     }
 
-    /// Gives the contents up: the region is zero again, as if new, with at least `needed` bytes
-    /// open, and under GUARDED no more. On failure it must not be used again.
-    pub(crate) fn renew(&mut self, needed: usize) -> Result<(), OsError> {
-        self.close_from_guarded(needed)?;
-        self.open_to(needed)
+    /// Puts zeros in the place of whatever is mapped in whole pages between two open offsets.
+    pub(crate) fn zeros_over(&mut self, range: Range<usize>) -> Result<(), OsError> {
+        debug_assert!(self.has_pages() && range.end <= self.open);
+        self.contents.tear(&range);
+        // SAFETY: the range is open, so it is the region's own, and private memory; the caller's exclusive
+        // reference shows that nobody uses it.
+        unsafe { sys::zeros_over(offset(self.base, range.start), range.len()) }
     }
 
-    /// Zeroes everything that was ever open and gives its pages back to the system.
-    pub(crate) fn zero(&mut self) -> Result<(), OsError> {
-        if self.open == 0 {
-            return Ok(());
-        }
-        // SAFETY: the open range is the region's own, and the caller's exclusive reference shows
-        // that its owner is done with it.
-        unsafe { self.zero_pages(self.base, self.open) }
+    /// Maps a file of the host's over whole pages between two open offsets.
+    pub(crate) fn map_file(
+        &mut self,
+        range: Range<usize>,
+        file: HostFile,
+        file_offset: u64,
+        how: FileMapping,
+    ) -> Result<(), OsError> {
+        debug_assert!(self.has_pages() && range.end <= self.open);
+        self.contents.tear(&range);
+        // SAFETY: as in `zeros_over`.
+        unsafe { file.map_over(offset(self.base, range.start), range.len(), file_offset, how) }
     }
 
-    /// # Safety
-    /// The range is open, and its contents are to be lost.
-    unsafe fn zero_pages(&self, start: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
-        // SAFETY: passed on; the origin says what kind of mapping it is.
-        unsafe {
-            match self.origin {
-                Origin::File { .. } => sys::zero_shared(start, bytes),
-                Origin::Mapping { .. } | Origin::Heap(_) => sys::zero(start, bytes),
-            }
-        }
-    }
-
-    /// Makes the whole pages between two open offsets read as zero and gives them back to the system.
-    /// Says which part that was: nothing of it on the heap, or when the system refuses.
-    pub(crate) fn give_back(&mut self, from: usize, to: usize) -> Range<usize> {
-        debug_assert!(from <= to && to <= self.open);
-        if let Origin::Heap(_) = self.origin {
-            return from..from;
-        }
-        let Some(start) = round_up(from, self.page_bytes) else { return from..from };
-        let end = to & !self.page_bytes.wrapping_sub(1);
-        let Some(bytes) = end.checked_sub(start).filter(|bytes| *bytes != 0) else {
-            return from..from;
-        };
-        // SAFETY: the pages are open, so they are the region's own; whoever else uses them, of a shared memory,
-        // sees zeros from some moment on.
-        match unsafe { self.zero_pages(offset(self.base, start), bytes) } {
-            Ok(()) => start..end,
-            Err(_) => from..from,
-        }
+    /// Sets what may be done with whole pages between two open offsets.
+    pub(crate) fn protect(
+        &mut self,
+        range: Range<usize>,
+        protection: Protection,
+    ) -> Result<(), OsError> {
+        debug_assert!(self.has_pages() && range.end <= self.open);
+        // SAFETY: the range is open, so it is the region's own; the owner knows what it asks for.
+        unsafe { sys::set_protection(offset(self.base, range.start), range.len(), protection) }
     }
 
     /// Whether the region is less than the options ask for, on a host that has mappings.
     pub(crate) fn is_reduced(&self, host: &HostCaps) -> bool {
-        host.has_mappings && self.layout.place != Place::Reserved
+        host.has_mappings && self.layout().place != Place::Reserved
     }
 
-    /// Whether the region is a whole reservation that another memory can use after this one.
+    /// Whether another memory can use the region after this one, as far as its kind goes.
     pub(crate) fn is_reusable(&self) -> bool {
-        self.layout.place == Place::Reserved && !matches!(self.origin, Origin::File { .. })
+        self.layout().place == Place::Reserved && self.has_pages()
+    }
+
+    /// Makes the region one of a pool's.
+    pub(crate) fn join_pool(&mut self) {
+        if let Holding::Own(own) = &mut self.holding {
+            own.is_pooled = true;
+        }
+    }
+
+    /// Whether the region is one of a pool's.
+    pub(crate) fn is_pooled(&self) -> bool {
+        match &self.holding {
+            Holding::Own(own) => own.is_pooled,
+            Holding::Slab(_) => true,
+        }
+    }
+
+    /// The address space that goes when the region goes, guards included; none for a slot, whose slab has it.
+    pub(crate) fn own_address_space(&self) -> u64 {
+        match &self.holding {
+            Holding::Own(own) => match own.origin {
+                Origin::Mapping { bytes, .. } | Origin::File { bytes, .. } => bytes as u64,
+                Origin::Heap(_) => 0,
+            },
+            Holding::Slab(_) => 0,
+        }
     }
 }
 
-impl Drop for Region {
-    fn drop(&mut self) {
-        match self.origin {
-            Origin::Mapping { start, bytes } | Origin::File { start, bytes } => {
-                let counted = self.layout.place == Place::Reserved;
+impl Origin {
+    /// Gives the address space of a region back, of which `open` bytes from `base` on are readable and writable.
+    fn release(self, base: NonNull<u8>, open: usize, counted: bool) {
+        match self {
+            Self::Mapping { start, bytes } | Self::File { start, bytes } => {
                 // SAFETY: the mapping was made for this region, and its owner is gone.
                 if unsafe { sys::release(start, bytes) }.is_ok() {
                     if counted {
@@ -269,88 +350,29 @@ impl Drop for Region {
                 } else {
                     // Its pages at least can go now, unless others have them too; if they cannot, they go with
                     // the mapping.
-                    if let Origin::Mapping { .. } = self.origin {
-                        let _ = self.zero();
+                    if let Self::Mapping { .. } = self
+                        && open != 0
+                    {
+                        // SAFETY: the open range is the region's own, and its owner is gone.
+                        let _ = unsafe { sys::zero(base, open) };
                     }
                     leftover::keep(start, bytes, counted);
                 }
                 leftover::release_all();
             }
             // SAFETY: the block was allocated with this layout by `allocate`.
-            Origin::Heap(layout) => unsafe { std::alloc::dealloc(self.base.as_ptr(), layout) },
+            Self::Heap(layout) => unsafe { std::alloc::dealloc(base.as_ptr(), layout) },
         }
     }
 }
 
-/// Mappings that the system would not take back when their regions went. At the limit on mappings
-/// that happens to one that the kernel had merged with its neighbours: to take it out, it would have
-/// to split them. It succeeds when the neighbours are gone, so each release tries again.
-mod leftover {
-    use super::RESERVED_BYTES;
-    use crate::alloc::try_box;
-    use crate::sys;
-    use core::ptr::NonNull;
-    use core::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Mutex, PoisonError};
-
-    struct Leftover {
-        start: NonNull<u8>,
-        bytes: usize,
-        /// Whether it is in `RESERVED_BYTES`.
-        counted: bool,
-        next: Option<Box<Leftover>>,
-    }
-
-    // SAFETY: it owns its mapping, which belongs to no thread.
-    unsafe impl Send for Leftover {}
-
-    static LIST: Mutex<Option<Box<Leftover>>> = Mutex::new(None);
-    /// Lets the common case, an empty list, pass without the lock.
-    static ANY: AtomicBool = AtomicBool::new(false);
-
-    /// Remembers a mapping. With no heap left for that, the mapping stays for ever.
-    pub(super) fn keep(start: NonNull<u8>, bytes: usize, counted: bool) {
-        if let Ok(mut new) = try_box(Leftover { start, bytes, counted, next: None }) {
-            let mut list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
-            new.next = list.take();
-            *list = Some(new);
-            ANY.store(true, Ordering::Relaxed);
+impl Drop for Region {
+    fn drop(&mut self) {
+        // A slot that its slab has not got back is lost to it: nobody has shown that it is clean.
+        if let Holding::Own(own) = &self.holding {
+            let counted = own.layout.place == Place::Reserved;
+            own.origin.release(self.base, self.open, counted);
         }
-    }
-
-    /// Tries to give back all that is remembered, again and again while that gets anywhere: merged
-    /// mappings come off at their edges.
-    pub(super) fn release_all() {
-        if !ANY.load(Ordering::Relaxed) {
-            return;
-        }
-        let mut list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut progress = true;
-        while progress {
-            progress = false;
-            let mut rest = list.take();
-            while let Some(mut item) = rest {
-                rest = item.next.take();
-                // SAFETY: the mapping of a region that is gone; the list alone knows of it.
-                if unsafe { sys::release(item.start, item.bytes) }.is_err() {
-                    item.next = list.take();
-                    *list = Some(item);
-                    continue;
-                }
-                progress = true;
-                if item.counted {
-                    RESERVED_BYTES.fetch_sub(item.bytes as u64, Ordering::Relaxed);
-                }
-            }
-        }
-        ANY.store(list.is_some(), Ordering::Relaxed);
-    }
-
-    #[cfg(test)]
-    pub(super) fn is_kept(start: NonNull<u8>) -> bool {
-        let list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
-        core::iter::successors(list.as_deref(), |item| item.next.as_deref())
-            .any(|item| item.start == start)
     }
 }
 
@@ -374,11 +396,12 @@ mod tests {
         let policy = Policy::default();
         let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
         let planner =
-            Planner { policy: &policy, host: &host, ty: &ty, needed: 65_536, moving: false };
+            Planner { policy: &policy, host: &host, ty: &ty, needed: 65_536, moving: false, slot_bytes: None };
         let layout = planner.guarded().unwrap();
         let refused = Region::new(layout, 65_536, &host).unwrap();
         let other = Region::new(layout, 65_536, &host).unwrap();
-        let Origin::Mapping { start, .. } = refused.origin else { panic!("a mapping") };
+        let Holding::Own(own) = &refused.holding else { panic!("its own") };
+        let Origin::Mapping { start, .. } = own.origin else { panic!("a mapping") };
         sys::injection::refuse_after(Some(0));
         drop(refused);
         sys::injection::refuse_after(None);
@@ -398,7 +421,7 @@ mod tests {
         let policy = Policy::default();
         let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
         let planner =
-            Planner { policy: &policy, host: &host, ty: &ty, needed: 65_536, moving: false };
+            Planner { policy: &policy, host: &host, ty: &ty, needed: 65_536, moving: false, slot_bytes: None };
         let layout = planner.fitted().unwrap();
         let mut regions: Vec<_> =
             (0..8).map(|_| Region::new(layout, 65_536, &host).unwrap()).collect();

@@ -1,0 +1,553 @@
+//! Ranges of a memory that are not like the rest: files that are mapped there, and what may be done with the bytes.
+//!
+//! A memory without any pays nothing for it: a bit beside the borrow sends the accesses of one that has some through
+//! here. Bytes of a file are copied by the kernel, because the file can become shorter at any moment, and what then lies
+//! behind its end would end a program that touches it.
+
+use super::Memory;
+use super::host::Backing;
+use crate::error::Error;
+use crate::region::Region;
+use crate::sys::{self, FileMapping, HostFile, OsError, Protection};
+use core::ops::Range;
+
+/// Why there is no address to use an access with.
+pub(super) enum Denied {
+    Error(Error),
+    /// The bytes are there, but some of them are a file's: the kernel has to copy.
+    Mapped(*mut u8),
+}
+
+impl From<Error> for Denied {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// A range with something else in it, or with other rights, than memory has: whole pages of the host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Overlay {
+    range: Range<usize>,
+    /// The file's bytes are there; `None`: the memory's own.
+    file: Option<FileMapping>,
+    protection: Protection,
+}
+
+impl Overlay {
+    /// What keeps an access away.
+    fn obstacle(&self, is_write: bool) -> Option<&'static str> {
+        match (self.protection, self.file) {
+            (Protection::None, _) => Some("allows no access"),
+            (Protection::Read, _) | (_, Some(FileMapping::ReadOnly)) if is_write => {
+                Some("is read-only")
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The overlays of a memory: ascending, apart from each other.
+#[derive(Debug, Default)]
+pub(super) struct Overlays(Vec<Overlay>);
+
+impl Overlays {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Those that have bytes of a range.
+    fn within(&self, range: &Range<usize>) -> impl Iterator<Item = &Overlay> {
+        let first = self.0.partition_point(|overlay| overlay.range.end <= range.start);
+        let end = range.end;
+        let rest = self.0.get(first..).unwrap_or(&[]);
+        rest.iter().take_while(move |overlay| overlay.range.start < end)
+    }
+
+    /// The same overlays outside of a range, and in it what `inside` makes of each part that is alike; `None` as what
+    /// there is stands for the memory's own bytes, and as what comes of it, too.
+    fn replaced(
+        &self,
+        range: &Range<usize>,
+        inside: impl Fn(Range<usize>, Option<&Overlay>) -> Option<Overlay>,
+    ) -> Result<Self, Error> {
+        let mut new = Vec::new();
+        // Each overlay is cut into three at most, with a gap after each.
+        let most = self.0.len().saturating_mul(4).saturating_add(2);
+        let bytes = most.saturating_mul(size_of::<Overlay>());
+        new.try_reserve_exact(most).map_err(|_| Error::OutOfHeap(bytes))?;
+        let mut add = |overlay: Option<Overlay>| {
+            let Some(overlay) = overlay.filter(|overlay| !overlay.range.is_empty()) else { return };
+            match new.last_mut() {
+                // Own bytes alone: pieces of one file do not go on in one another.
+                Some(Overlay { range, file: None, protection })
+                    if overlay.file.is_none()
+                        && *protection == overlay.protection
+                        && range.end == overlay.range.start =>
+                {
+                    range.end = overlay.range.end;
+                }
+                _ => new.push(overlay),
+            }
+        };
+        let mut at = range.start;
+        for overlay in &self.0 {
+            let Range { start, end } = overlay.range;
+            if end <= range.start {
+                add(Some(overlay.clone()));
+                continue;
+            }
+            if start >= range.end {
+                if at < range.end {
+                    add(inside(at..range.end, None));
+                    at = range.end;
+                }
+                add(Some(overlay.clone()));
+                continue;
+            }
+            add(Some(Overlay { range: start..range.start.max(start), ..overlay.clone() }));
+            let from = start.max(range.start);
+            if at < from {
+                add(inside(at..from, None));
+            }
+            at = end.min(range.end);
+            add(inside(from..at, Some(overlay)));
+            add(Some(Overlay { range: range.end.min(end)..end, ..overlay.clone() }));
+        }
+        if at < range.end {
+            add(inside(at..range.end, None));
+        }
+        Ok(Self(new))
+    }
+
+    /// Makes the region of a memory that it goes back to what it was: on failure it must not be used again.
+    pub(super) fn undo(&self, region: &mut Region) -> Result<(), OsError> {
+        for overlay in &self.0 {
+            match overlay.file {
+                Some(_) => region.zeros_over(overlay.range.clone())?,
+                None => region.protect(overlay.range.clone(), Protection::ReadWrite)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a file is mapped.
+    pub(super) fn has_files(&self) -> bool {
+        self.0.iter().any(|overlay| overlay.file.is_some())
+    }
+}
+
+impl Memory {
+    fn overlays(&self) -> Option<&Overlays> {
+        // SAFETY: what changes the overlays has exclusive access: the memory is not Sync, shared memories have none, and
+        // the C ABI asks it of its callers; and it lets no reference of this kind live across its changes.
+        self.extras.get().map(|extras| unsafe { &*extras.overlays.get() })
+    }
+
+    /// The same as `readable` where it has to be looked at which bytes those are.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn readable_part(&self, offset: u64, length: u64) -> Result<*mut u8, Denied> {
+        self.borrow.check_readable()?;
+        self.part(offset, length, false)
+    }
+
+    /// The same as `writable` where it has to be looked at which bytes those are.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn writable_part(&self, offset: u64, length: u64) -> Result<*mut u8, Denied> {
+        self.borrow.check_writable()?;
+        self.part(offset, length, true)
+    }
+
+    fn part(&self, offset: u64, length: u64, is_write: bool) -> Result<*mut u8, Denied> {
+        let start = self.range(offset, length)?;
+        let range = host_range(offset, length);
+        let Some(overlays) = self.overlays().filter(|_| !range.is_empty()) else { return Ok(start) };
+        let mut is_mapped = false;
+        for overlay in overlays.within(&range) {
+            if let Some(protection) = overlay.obstacle(is_write) {
+                return Err(Error::Protected { offset, length, protection }.into());
+            }
+            is_mapped |= overlay.file.is_some();
+        }
+        if is_mapped { Err(Denied::Mapped(start)) } else { Ok(start) }
+    }
+
+    /// The address all the same, when the files that are mapped in the range are long enough now.
+    #[cold]
+    pub(super) fn after_all(
+        &self,
+        denied: Denied,
+        offset: u64,
+        length: u64,
+    ) -> Result<*mut u8, Error> {
+        match denied {
+            Denied::Error(error) => Err(error),
+            Denied::Mapped(start) => {
+                self.check_files(offset, length)?;
+                Ok(start)
+            }
+        }
+    }
+
+    /// Fails if a file that is mapped in a range has become too short for its last byte there, and so for any.
+    fn check_files(&self, offset: u64, length: u64) -> Result<(), Error> {
+        let range = host_range(offset, length);
+        for overlay in self.overlays().into_iter().flat_map(|overlays| overlays.within(&range)) {
+            let last = overlay.range.end.min(range.end).wrapping_sub(1);
+            let mut byte = 0u8;
+            if overlay.file.is_some() {
+                // SAFETY: the byte lies in the memory, which the range does, and is mapped.
+                unsafe { sys::copy_by_kernel(self.base().wrapping_add(last), &raw mut byte, 1) }
+                    .map_err(|os| shrunk(overlay, os))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a copy that failed in a range.
+    fn shrunk_in(&self, offset: u64, length: u64, os: OsError) -> Error {
+        let range = host_range(offset, length);
+        let mut files = self.overlays().into_iter().flat_map(|overlays| overlays.within(&range));
+        match files.find(|overlay| overlay.file.is_some()) {
+            Some(overlay) => shrunk(overlay, os),
+            None => Error::FileShrunk { offset, length, os },
+        }
+    }
+
+    /// A read that cannot be done by an ordinary copy.
+    ///
+    /// # Safety
+    /// As for `read_to`.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn read_denied(
+        &self,
+        denied: Denied,
+        offset: u64,
+        to: *mut u8,
+        length: usize,
+    ) -> Result<(), Error> {
+        let from = self.after_all(denied, offset, length as u64)?;
+        // SAFETY: the range was found in the memory; the caller vouches for `to`.
+        unsafe { sys::copy_by_kernel(from, to, length) }
+            .map_err(|os| self.shrunk_in(offset, length as u64, os))
+    }
+
+    /// A write that cannot be done by an ordinary copy.
+    ///
+    /// # Safety
+    /// As for `write_from`.
+    #[cold]
+    #[inline(never)]
+    pub(super) unsafe fn write_denied(
+        &self,
+        denied: Denied,
+        offset: u64,
+        from: *const u8,
+        length: usize,
+    ) -> Result<(), Error> {
+        let to = self.after_all(denied, offset, length as u64)?;
+        // SAFETY: the range was found in the memory; the caller vouches for `from`.
+        unsafe { sys::copy_by_kernel(from, to, length) }
+            .map_err(|os| self.shrunk_in(offset, length as u64, os))
+    }
+
+    /// A fill that cannot be done by ordinary writes.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn fill_denied(
+        &self,
+        denied: Denied,
+        offset: u64,
+        value: u8,
+        length: u64,
+    ) -> Result<(), Error> {
+        let start = self.after_all(denied, offset, length)?;
+        let bytes = [value; CHUNK];
+        chunks(host_range(0, length), false, |part| {
+            // SAFETY: the range was found in the memory.
+            unsafe { sys::copy_by_kernel(bytes.as_ptr(), start.wrapping_add(part.start), part.len()) }
+                .map_err(|os| self.shrunk_in(offset, length, os))
+        })
+    }
+
+    /// A copy of which at least one side was denied: each is the memory, what became of the access, and the offset.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn copy_denied(
+        (to_memory, to, to_offset): (&Self, Result<*mut u8, Denied>, u64),
+        (from_memory, from, from_offset): (&Self, Result<*mut u8, Denied>, u64),
+        length: u64,
+    ) -> Result<(), Error> {
+        let to = to.or_else(|denied| match denied {
+            Denied::Error(error) => Err(error),
+            Denied::Mapped(start) => Ok(start),
+        })?;
+        let from = from.or_else(|denied| from_memory.after_all(denied, from_offset, length))?;
+        to_memory.check_files(to_offset, length)?;
+        let mut bytes = [0u8; CHUNK];
+        // Later bytes first where the destination would overwrite them.
+        chunks(host_range(0, length), to > from, |part| {
+            let (from, to) = (from.wrapping_add(part.start), to.wrapping_add(part.start));
+            // SAFETY: both ranges were found in their memories.
+            unsafe {
+                sys::copy_by_kernel(from, bytes.as_mut_ptr(), part.len())
+                    .map_err(|os| from_memory.shrunk_in(from_offset, length, os))?;
+                sys::copy_by_kernel(bytes.as_ptr(), to, part.len())
+                    .map_err(|os| to_memory.shrunk_in(to_offset, length, os))
+            }
+        })
+    }
+
+    /// Maps a file of the host's into a range, in the place of what is there. The descriptor is not kept. `file_offset`
+    /// is in bytes; it, `offset` and `length` are multiples of the host's page.
+    pub fn map_file(
+        &self,
+        offset: u64,
+        descriptor: isize,
+        file_offset: u64,
+        length: u64,
+        how: FileMapping,
+    ) -> Result<(), Error> {
+        let file_range = [("file_offset", file_offset)];
+        let Some((region, range)) = self.overlay_range(offset, length, &file_range)? else {
+            return Ok(());
+        };
+        let what = "the descriptor cannot be used";
+        let refused = |os| Error::File { what, os };
+        let what = "only regular files can be mapped, and the descriptor is of something else";
+        let irregular = Error::File { what, os: OsError::none() };
+        let (file, file_bytes) = HostFile::new(descriptor).map_err(refused)?.ok_or(irregular)?;
+        let wanted = file_offset.saturating_add(length);
+        let page_bytes = self.engine.host().page_bytes as u64;
+        if file_bytes.checked_next_multiple_of(page_bytes).is_some_and(|end| end < wanted) {
+            return Err(Error::FileTooShort { file_bytes, wanted });
+        }
+        let protection = match how {
+            FileMapping::ReadOnly => Protection::Read,
+            FileMapping::CopyOnWrite | FileMapping::Shared => Protection::ReadWrite,
+        };
+        self.overlay(
+            region,
+            &range,
+            |range, _| Some(Overlay { range, file: Some(how), protection }),
+            |region| {
+                region.map_file(range.clone(), file, file_offset, how).map_err(|os| {
+                    if os == OsError::no_memory() {
+                        return self.engine.out_of_memory(sys::Purpose::Map, length, os);
+                    }
+                    Error::File { what: "the system refused to map the file", os }
+                })
+            },
+            true,
+        )
+    }
+
+    /// Makes a range zeros that can be read and written, whatever was there: bytes, a file, a protection.
+    pub fn unmap(&self, offset: u64, length: u64) -> Result<(), Error> {
+        let Some((region, range)) = self.overlay_range(offset, length, &[])? else { return Ok(()) };
+        let map = |region: &mut Region| {
+            let zeros = region.zeros_over(range.clone());
+            zeros.map_err(|os| self.engine.out_of_memory(sys::Purpose::Map, length, os))
+        };
+        self.overlay(region, &range, |_, _| None, map, true)
+    }
+
+    /// Sets what may be done with the bytes of a range; they stay what they are.
+    pub fn protect(&self, offset: u64, length: u64, protection: Protection) -> Result<(), Error> {
+        let Some((region, range)) = self.overlay_range(offset, length, &[])? else { return Ok(()) };
+        let mut there = self.overlays().into_iter().flat_map(|overlays| overlays.within(&range));
+        let is_read_only = |overlay: &Overlay| overlay.file == Some(FileMapping::ReadOnly);
+        if protection == Protection::ReadWrite && there.any(is_read_only) {
+            let protection = "has a file mapped for reading only";
+            return Err(Error::Protected { offset, length, protection });
+        }
+        let inside = |range, there: Option<&Overlay>| {
+            let file = there.and_then(|overlay| overlay.file);
+            let overlay = Overlay { range, file, protection };
+            (file.is_some() || protection != Protection::ReadWrite).then_some(overlay)
+        };
+        let protect = |region: &mut Region| {
+            let set = region.protect(range.clone(), protection);
+            set.map_err(|os| self.engine.out_of_memory(sys::Purpose::Map, length, os))
+        };
+        self.overlay(region, &range, inside, protect, false)
+    }
+
+    /// The region and the offsets that a mapping or protection is for; `None` for no bytes at all.
+    #[allow(clippy::mut_from_ref, reason = "see below: exclusive access is the caller's to give")]
+    fn overlay_range(
+        &self,
+        offset: u64,
+        length: u64,
+        others: &[(&'static str, u64)],
+    ) -> Result<Option<(&mut Region, Range<usize>)>, Error> {
+        let region = match &self.backing {
+            // SAFETY: mapping and protecting have exclusive access: the memory is not Sync, and the C ABI asks
+            // it of its callers. No other reference to the region is alive here.
+            Backing::Ours(region) => unsafe { &mut *region.get() },
+            Backing::Shared(_) => {
+                return Err(Error::Shared(
+                    "other threads use its bytes without asking: map files into memories that are not shared, and \
+                     protect those",
+                ));
+            }
+            Backing::Host(_) => {
+                return Err(Error::Unsupported(
+                    "the host made this memory (wasm_config_memory_allocator_set): map and protect its bytes there",
+                ));
+            }
+        };
+        let region = region.as_mut().ok_or(Error::Internal("a live memory has no region"))?;
+        if !region.has_pages() {
+            return Err(Error::Unsupported(
+                "this memory lies on the heap, because the process has no address space or mappings left, or the \
+                 system has none: there are no pages to map or protect",
+            ));
+        }
+        self.borrow.check_writable()?;
+        let alignment = self.engine.host().page_bytes as u64;
+        let own = [("offset", offset), ("length", length)];
+        for &(name, value) in own.iter().chain(others) {
+            if value & alignment.wrapping_sub(1) != 0 {
+                return Err(Error::UnalignedRange { name, value, alignment });
+            }
+        }
+        self.range(offset, length)?;
+        Ok((length != 0).then(|| (region, host_range(offset, length))))
+    }
+
+    /// Changes what is in a range, by `apply`, and what is known of it.
+    fn overlay(
+        &self,
+        region: &mut Region,
+        range: &Range<usize>,
+        inside: impl Fn(Range<usize>, Option<&Overlay>) -> Option<Overlay>,
+        apply: impl FnOnce(&mut Region) -> Result<(), Error>,
+        replaces: bool,
+    ) -> Result<(), Error> {
+        let extras = self.extras.get_or_make()?;
+        // SAFETY: as in `overlay_range`.
+        let overlays = unsafe { &mut *extras.overlays.get() };
+        let new = overlays.replaced(range, inside)?;
+        if replaces {
+            self.stop_watching(region);
+        }
+        let applied = apply(region);
+        if applied.is_ok() {
+            *overlays = new;
+            self.borrow.set_overlaid(!overlays.is_empty());
+            if replaces {
+                self.note_change(range);
+            }
+        }
+        if replaces {
+            self.watch_again(region);
+        }
+        applied
+    }
+
+    /// Undoes all mappings and protections; on failure some may be left.
+    pub(super) fn undo_overlays(&self, region: &mut Region) -> Result<(), OsError> {
+        if !self.borrow.is_overlaid() {
+            return Ok(());
+        }
+        let Some(extras) = self.extras.get() else { return Ok(()) };
+        // SAFETY: as in `overlay_range`.
+        let overlays = unsafe { &mut *extras.overlays.get() };
+        while let Some(last) = overlays.0.last() {
+            match last.file {
+                Some(_) => region.zeros_over(last.range.clone())?,
+                None => region.protect(last.range.clone(), Protection::ReadWrite)?,
+            }
+            overlays.0.pop();
+        }
+        self.borrow.set_overlaid(false);
+        Ok(())
+    }
+
+    /// Whether a file is mapped into the memory.
+    pub(super) fn has_files(&self) -> bool {
+        self.overlays().is_some_and(Overlays::has_files)
+    }
+}
+
+fn shrunk(overlay: &Overlay, os: OsError) -> Error {
+    let (offset, length) = (overlay.range.start as u64, overlay.range.len() as u64);
+    Error::FileShrunk { offset, length, os }
+}
+
+/// How many bytes go through a buffer at a time.
+const CHUNK: usize = 4096;
+
+/// The parts of a range that go through a buffer, from the end if `backwards`.
+fn chunks(
+    range: Range<usize>,
+    backwards: bool,
+    mut each: impl FnMut(Range<usize>) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut rest = range;
+    while !rest.is_empty() {
+        let bytes = rest.len().min(CHUNK);
+        let part = if backwards {
+            rest.end.wrapping_sub(bytes)..rest.end
+        } else {
+            rest.start..rest.start.wrapping_add(bytes)
+        };
+        if backwards {
+            rest.end = part.start;
+        } else {
+            rest.start = part.end;
+        }
+        each(part)?;
+    }
+    Ok(())
+}
+
+/// A range that a bounds check has found in a memory, and that therefore fits the host.
+#[allow(clippy::cast_possible_truncation, reason = "the length of a memory is a usize")]
+fn host_range(offset: u64, length: u64) -> Range<usize> {
+    let start = offset as usize;
+    start..start.wrapping_add(length as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(overlays: &Overlays) -> Vec<Option<(Option<FileMapping>, Protection)>> {
+        let mut cells = vec![None; 40];
+        for overlay in &overlays.0 {
+            for cell in &mut cells[overlay.range.clone()] {
+                assert_eq!(*cell, None, "overlays lie apart");
+                *cell = Some((overlay.file, overlay.protection));
+            }
+        }
+        assert!(overlays.0.is_sorted_by_key(|overlay| overlay.range.start));
+        cells
+    }
+
+    #[test]
+    fn overlays_are_what_was_set_last_cell_by_cell() {
+        let mut overlays = Overlays::default();
+        let mut cells = vec![None; 40];
+        let mut state = 1u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % below
+        };
+        for _ in 0..3000 {
+            let start = random(40);
+            let range = start..start + random(40 - start) + 1;
+            let file = [None, Some(FileMapping::CopyOnWrite), Some(FileMapping::Shared)][random(3)];
+            let protection = [Protection::None, Protection::Read][random(2)];
+            let clears = random(3) == 0;
+            overlays = overlays
+                .replaced(&range, |range, _| (!clears).then_some(Overlay { range, file, protection }))
+                .unwrap();
+            cells[range].fill((!clears).then_some((file, protection)));
+            assert_eq!(model(&overlays), cells);
+        }
+    }
+}

@@ -1,0 +1,646 @@
+//! What is in a region that nobody has written to, and how one that was written to gets back there.
+//!
+//! Cleaning costs time with the pages that were written. The system tells which; those that are to stay are
+//! overwritten in place, which costs a tenth of giving a page back and getting a new one, and interrupts no other
+//! processor. The others are given back together. Where the system does not tell, little is
+//! overwritten and much is given back, all of it. Nothing here trusts a call that failed: what could not be shown to be
+//! clean is an error, and the region must not be used again.
+
+use super::{Holding, Origin, Region, offset};
+use crate::image::{MemoryImage, is_zero};
+use crate::plan::Bounds;
+use crate::sys::{self, OsError, Span};
+use crate::units::round_up;
+use core::ops::Range;
+
+/// What a region holds where nobody has written.
+#[derive(Debug, Default)]
+pub(super) struct Contents {
+    /// The bytes of this image, and zeros elsewhere; nothing but zeros without one.
+    image: Option<MemoryImage>,
+    how: How,
+    /// Counts the times it was cleaned, round and round.
+    cleaned: u8,
+    /// How many pages were left in memory when it was cleaned last, and in how many that may be. What does not fit is
+    /// the most that does.
+    resident_pages: u32,
+    used_pages: u32,
+}
+
+/// How the bytes of the image got there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum How {
+    /// They were copied.
+    #[default]
+    Copied,
+    /// Its pages are mapped, privately.
+    Mapped,
+    /// Its pages were mapped, and something else has been put in the place of some.
+    Torn,
+}
+
+/// Where it is not known which pages were written, so many bytes are overwritten rather than given back.
+const OVERWRITTEN_UNSEEN: usize = 1 << 16;
+/// Each time that a region has been cleaned so often, pages are looked at first: those that hold what they should were
+/// not used, and need not stay in memory.
+const LOOK_EVERY: u8 = 16;
+/// How many ranges are given back with one call.
+const TOGETHER: usize = 64;
+
+impl Contents {
+    /// Something is put in the place of pages of the region.
+    pub(super) fn tear(&mut self, range: &Range<usize>) {
+        if let (Some(image), How::Mapped) = (&self.image, self.how)
+            && image.extents().any(|extent| extent.start < range.end && range.start < extent.end)
+        {
+            self.how = How::Torn;
+        }
+    }
+
+    /// The image whose pages are mapped in the region.
+    fn mapped(&self) -> Option<&MemoryImage> {
+        self.image.as_ref().filter(|_| self.how != How::Copied)
+    }
+}
+
+/// Ranges that are to be given back to the system together.
+struct GivingBack {
+    spans: [Span; TOGETHER],
+    count: usize,
+    outcome: Result<(), OsError>,
+}
+
+impl GivingBack {
+    fn new(region: &Region) -> Self {
+        let nothing = Span { start: region.base, bytes: 0 };
+        Self { spans: [nothing; TOGETHER], count: 0, outcome: Ok(()) }
+    }
+
+    fn add(&mut self, region: &Region, range: &Range<usize>) {
+        if self.count == TOGETHER {
+            self.flush();
+        }
+        if let Some(place) = self.spans.get_mut(self.count) {
+            *place = Span { start: offset(region.base, range.start), bytes: range.len() };
+            self.count = self.count.wrapping_add(1);
+        }
+    }
+
+    fn flush(&mut self) {
+        let spans = self.spans.get(..self.count).unwrap_or(&[]);
+        // SAFETY: `add` was given ranges of regions whose owners are done with what is in them, by an
+        // exclusive reference.
+        if !spans.is_empty()
+            && let Err(refused) = unsafe { sys::zero_many(spans) }
+        {
+            self.outcome = Err(refused);
+        }
+        self.count = 0;
+    }
+
+    fn finish(mut self) -> Result<(), OsError> {
+        self.flush();
+        self.outcome
+    }
+}
+
+/// The cleaning of one region, page run by page run, ascending.
+struct Cleaning<'a> {
+    region: &'a mut Region,
+    /// How many bytes may still stay in memory.
+    keep: usize,
+    kept: usize,
+    looks: bool,
+}
+
+impl<'a> Cleaning<'a> {
+    fn new(region: &'a mut Region, keep: usize, used: usize) -> Self {
+        let used_pages = used.checked_div(region.page_bytes()).unwrap_or(0);
+        let contents = &mut region.contents;
+        contents.used_pages = u32::try_from(used_pages).unwrap_or(u32::MAX);
+        contents.cleaned = contents.cleaned.wrapping_add(1);
+        let looks = contents.cleaned.is_multiple_of(LOOK_EVERY);
+        Self { region, keep, kept: 0, looks }
+    }
+
+    /// Cleans whole pages that were written.
+    fn written(&mut self, range: Range<usize>, is_swapped: bool, giving: &mut GivingBack) {
+        let page_bytes = self.region.page_bytes();
+        // Copies of an image are made anew in the end.
+        let mut at = range.start;
+        while at < range.end {
+            let (end, is_copied) = self.region.part(at, range.end);
+            let part = at..end;
+            at = end;
+            if is_copied {
+                continue;
+            }
+            if is_swapped {
+                giving.add(self.region, &part);
+            } else if self.looks {
+                self.look(part, page_bytes, giving);
+            } else {
+                self.overwrite(part, giving);
+            }
+        }
+    }
+
+    /// Overwrites as much as may stay, and gives the rest back.
+    fn overwrite(&mut self, range: Range<usize>, giving: &mut GivingBack) {
+        let stays = range.len().min(self.keep);
+        let middle = range.start.wrapping_add(stays);
+        self.region.write_clean(range.start..middle);
+        self.keep = self.keep.wrapping_sub(stays);
+        self.kept = self.kept.wrapping_add(stays);
+        if middle < range.end {
+            giving.add(self.region, &(middle..range.end));
+        }
+    }
+
+    /// Gives back pages that were not used since they were cleaned last, and overwrites the others.
+    fn look(&mut self, range: Range<usize>, page_bytes: usize, giving: &mut GivingBack) {
+        let mut unused = range.start..range.start;
+        for page in range.clone().step_by(page_bytes) {
+            let end = page.saturating_add(page_bytes).min(range.end);
+            if self.region.is_clean(page..end) {
+                unused.end = end;
+                continue;
+            }
+            if !unused.is_empty() {
+                giving.add(self.region, &unused);
+            }
+            self.overwrite(page..end, giving);
+            unused = end..end;
+        }
+        if !unused.is_empty() {
+            giving.add(self.region, &unused);
+        }
+    }
+
+    /// Cleans whole pages of which it is not known whether they were written.
+    fn unseen(&mut self, range: Range<usize>, giving: &mut GivingBack) {
+        if range.len() <= OVERWRITTEN_UNSEEN || !self.region.has_pages() {
+            self.region.write_clean(range.clone());
+            self.kept = self.kept.saturating_add(range.len());
+            return;
+        }
+        let mut at = range.start;
+        while at < range.end {
+            let (end, is_copied) = self.region.part(at, range.end);
+            if !is_copied {
+                giving.add(self.region, &(at..end));
+            }
+            at = end;
+        }
+    }
+
+    fn finish(self) {
+        let contents = &mut self.region.contents;
+        let copied = match (&contents.image, contents.how) {
+            (Some(image), How::Copied) => image.stored_bytes(),
+            _ => 0,
+        };
+        let bytes = self.kept.saturating_add(copied);
+        let pages = bytes.checked_div(self.region.page_bytes()).unwrap_or(0);
+        self.region.contents.resident_pages = u32::try_from(pages).unwrap_or(u32::MAX);
+    }
+}
+
+impl Region {
+    /// How many bytes its pages had in memory when it was cleaned last.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        u64::from(self.contents.resident_pages).saturating_mul(self.page_bytes() as u64)
+    }
+
+    /// The image that the region remembers.
+    pub(crate) fn image(&self) -> Option<&MemoryImage> {
+        self.contents.image.as_ref()
+    }
+
+    /// Whether it remembers this image, or no image where none is asked for.
+    pub(crate) fn has_image(&self, image: Option<&MemoryImage>) -> bool {
+        match (&self.contents.image, image) {
+            (Some(own), Some(other)) => own.same(other),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
+    /// The pages between two offsets of the region that were written since they were mapped, ascending; fails where
+    /// that is not known.
+    pub(crate) fn written_pages(
+        &self,
+        range: Range<usize>,
+        mut found: impl FnMut(Range<usize>),
+    ) -> Result<(), OsError> {
+        if !self.has_pages() {
+            return Err(OsError::none());
+        }
+        let (base, page_bytes) = (self.base.addr().get(), self.page_bytes());
+        let end = round_up(range.end, page_bytes).unwrap_or(range.end);
+        let start = range.start & !page_bytes.wrapping_sub(1);
+        let bytes = end.wrapping_sub(start);
+        sys::written_pages(offset(self.base, start), bytes, page_bytes, |run| {
+            found(run.start.wrapping_sub(base)..run.end.wrapping_sub(base));
+        })
+    }
+
+    /// Where the part that starts at `from` ends, `to` at most, and whether it belongs to the copy of an image.
+    fn part(&self, from: usize, to: usize) -> (usize, bool) {
+        let image = self.contents.image.as_ref().filter(|_| self.contents.how == How::Copied);
+        match image.and_then(|image| image.extent_behind(from)) {
+            Some(extent) if from < extent.start => (extent.start.min(to), false),
+            Some(extent) => (extent.end.min(to), true),
+            None => (to, false),
+        }
+    }
+
+    /// Writes what is to be in a range, except for copies of an image.
+    fn write_clean(&self, range: Range<usize>) {
+        let base = self.base.as_ptr();
+        // SAFETY: the range is open, so it is the region's own, and the owner is done with what is in it.
+        let clear = |to: *mut u8, bytes: usize| unsafe { to.write_bytes(0, bytes) };
+        // SAFETY: the same, and an image lies apart from all regions.
+        let copy = |from: *const u8, to: *mut u8, bytes: usize| unsafe {
+            to.copy_from_nonoverlapping(from, bytes);
+        };
+        match (&self.contents.image, self.contents.how) {
+            (None, _) => clear(base.wrapping_add(range.start), range.len()),
+            (Some(image), How::Copied) => {
+                image.write(base, range.start, range.end, |_, _, _| {}, clear);
+            }
+            (Some(image), How::Mapped | How::Torn) => {
+                image.write(base, range.start, range.end, copy, clear);
+            }
+        }
+    }
+
+    /// Whether a range holds already what it should.
+    fn is_clean(&self, range: Range<usize>) -> bool {
+        // SAFETY: the range is open, and nobody else uses it while the region is being cleaned.
+        let bytes = unsafe {
+            core::slice::from_raw_parts(self.base.as_ptr().add(range.start), range.len())
+        };
+        match &self.contents.image {
+            None => is_zero(bytes),
+            Some(image) => image.matches(range.start, bytes),
+        }
+    }
+
+    /// Makes the region forget its image: it holds zeros where nobody has written, and what was copied from the image
+    /// counts as written.
+    fn forget_image(&mut self) -> Result<(), OsError> {
+        if let Some(image) = self.contents.mapped().cloned() {
+            for extent in image.extents() {
+                let end = extent.end.min(self.open);
+                if extent.start < end {
+                    // SAFETY: open, so the region's own; what is there is to be lost.
+                    unsafe {
+                        sys::zeros_over(
+                            offset(self.base, extent.start),
+                            end.wrapping_sub(extent.start),
+                        )?;
+                    }
+                }
+            }
+        }
+        self.contents.image = None;
+        self.contents.how = How::Copied;
+        Ok(())
+    }
+
+    /// Puts an image into a region of zeros, by mapping it if that is worth it.
+    fn take_image(&mut self, image: &MemoryImage) -> Result<(), OsError> {
+        debug_assert!(self.contents.image.is_none());
+        let is_own = matches!(&self.holding, Holding::Own(own) if matches!(own.origin, Origin::Mapping { .. }));
+        if is_own && image.is_mappable() {
+            self.contents.image = Some(image.clone());
+            // SAFETY: the extents lie in the memory, so they are open and the region's own; what is there is zeros.
+            if unsafe { image.map_over(self.base) }.is_ok() {
+                self.contents.how = How::Mapped;
+                return Ok(());
+            }
+            // Some of it may be mapped.
+            self.contents.how = How::Torn;
+            self.forget_image()?;
+        }
+        self.contents.image = Some(image.clone());
+        self.contents.how = How::Copied;
+        self.copy_image();
+        Ok(())
+    }
+
+    /// Makes the copy of an image anew.
+    fn copy_image(&self) {
+        let Some(image) = self.contents.image.as_ref().filter(|_| self.contents.how == How::Copied)
+        else {
+            return;
+        };
+        for extent in image.extents() {
+            self.write_image(image, extent);
+        }
+    }
+
+    /// Writes a range as an image has it.
+    fn write_image(&self, image: &MemoryImage, range: Range<usize>) {
+        let end = range.end.min(self.open);
+        image.write(
+            self.base.as_ptr(),
+            range.start,
+            end,
+            // SAFETY: open, so the region's own; an image lies apart from all regions.
+            |from, to, bytes| unsafe { to.copy_from_nonoverlapping(from, bytes) },
+            // SAFETY: as above.
+            |to, bytes| unsafe { to.write_bytes(0, bytes) },
+        );
+    }
+
+    /// Prepares for cleaning up to `image`: says how far the region may have been written where its user wrote no
+    /// further than `used`.
+    fn aim(&mut self, used: usize, image: Option<&MemoryImage>) -> Result<usize, OsError> {
+        let mut used = round_up(used, self.page_bytes()).unwrap_or(self.open).min(self.open);
+        if self.has_image(image) && self.contents.how != How::Torn {
+            return Ok(used);
+        }
+        if let (Some(old), How::Copied) = (&self.contents.image, self.contents.how) {
+            let end = old.extents().last().map_or(0, |extent| extent.end);
+            used = used.max(end.min(self.open));
+        }
+        self.forget_image()?;
+        Ok(used)
+    }
+
+    /// Puts the image in that cleaning has aimed at, where it is not there already.
+    fn arrive(&mut self, image: Option<&MemoryImage>) -> Result<(), OsError> {
+        match image {
+            Some(image) if self.contents.image.is_none() => self.take_image(image),
+            _ => {
+                self.copy_image();
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings the region back to an image, or to zeros, where its user wrote no further than `used`. At most `keep`
+    /// bytes of what was written stay in memory. On failure the region must not be used again.
+    pub(crate) fn clean(
+        &mut self,
+        used: usize,
+        image: Option<&MemoryImage>,
+        keep: usize,
+    ) -> Result<(), OsError> {
+        let used = self.aim(used, image)?;
+        let mut giving = GivingBack::new(self);
+        let (base, page_bytes) = (self.base, self.page_bytes());
+        let start = base.addr().get();
+        let has_pages = self.has_pages();
+        let mut cleaning = Cleaning::new(self, keep, used);
+        let mut seen = 0;
+        let scanned = if has_pages && used != 0 {
+            sys::written_pages(base, used, page_bytes, |run| {
+                let range = run.start.wrapping_sub(start)..run.end.wrapping_sub(start);
+                seen = range.end;
+                cleaning.written(range, run.is_swapped, &mut giving);
+            })
+        } else {
+            Err(OsError::none())
+        };
+        if scanned.is_err() {
+            cleaning.unseen(seen..used, &mut giving);
+        }
+        cleaning.finish();
+        giving.finish()?;
+        self.arrive(image)
+    }
+
+    /// The same for a region that goes on being used, so that it cannot fail: in the worst case everything is
+    /// overwritten.
+    pub(crate) fn reset(&mut self, used: usize, image: Option<&MemoryImage>, keep: usize) {
+        if self.clean(used, image, keep).is_ok() {
+            return;
+        }
+        let used = round_up(used, self.page_bytes()).unwrap_or(self.open).min(self.open);
+        if self.contents.mapped().is_some() {
+            // Whatever of it is still mapped: it goes when the region is cleaned the next time.
+            self.contents.how = How::Torn;
+        } else {
+            self.contents.image = image.cloned();
+        }
+        match image {
+            Some(image) => self.write_image(image, 0..used),
+            // SAFETY: open, so the region's own, and the caller is done with what is in it.
+            None => unsafe { self.base.as_ptr().write_bytes(0, used) },
+        }
+    }
+
+    /// Gives everything back that the user may have written: the region is zeros without pages then. On failure
+    /// it must not be used again.
+    pub(crate) fn empty(&mut self, used: usize) -> Result<(), OsError> {
+        let used = self.aim(used, None)?;
+        self.contents.resident_pages = 0;
+        if used == 0 {
+            return Ok(());
+        }
+        if !self.has_pages() {
+            self.write_clean(0..used);
+            return Ok(());
+        }
+        // SAFETY: open, so the region's own, and private memory; its user is gone.
+        unsafe { sys::zero(self.base, used) }
+    }
+
+    /// Gives back the pages that a clean region has. On failure it must not be used again.
+    pub(crate) fn cool(&mut self) -> Result<(), OsError> {
+        if self.contents.resident_pages == 0 {
+            return Ok(());
+        }
+        let mut bytes = self.used_bytes();
+        if let (Some(image), How::Copied) = (&self.contents.image, self.contents.how) {
+            let end = image.extents().last().map_or(0, |extent| extent.end);
+            bytes = bytes.max(end.min(self.open));
+            // The copies go as well.
+            self.contents.image = None;
+        }
+        self.contents.resident_pages = 0;
+        // SAFETY: open, so the region's own, and private memory; nobody uses it. Mapped pages of an image show the
+        // image again.
+        unsafe { sys::zero(self.base, bytes) }
+    }
+
+    /// How far a clean region may have pages.
+    fn used_bytes(&self) -> usize {
+        match self.contents.used_pages {
+            u32::MAX => self.open,
+            pages => (pages as usize).saturating_mul(self.page_bytes()).min(self.open),
+        }
+    }
+
+    /// How much of a region that nobody uses is in memory: one that is clean, or was used up to so many bytes.
+    pub(crate) fn idle_resident_bytes(&self, used: Option<usize>) -> u64 {
+        let page_bytes = self.page_bytes();
+        let used = used.map_or_else(|| self.used_bytes(), |used| used.min(self.open));
+        let used = round_up(used, page_bytes).unwrap_or(used);
+        sys::resident_bytes(self.base, used, page_bytes).unwrap_or_else(|| self.resident_bytes())
+    }
+
+    /// Makes a clean region one for a memory of `needed` bytes that starts with `image`; under GUARDED no more than
+    /// that is open. On failure it must not be used again.
+    pub(crate) fn renew(
+        &mut self,
+        needed: usize,
+        image: Option<&MemoryImage>,
+    ) -> Result<(), OsError> {
+        let is_other = !self.has_image(image);
+        if is_other {
+            if self.contents.how == How::Copied
+                && let Some(old) = self.contents.image.take()
+            {
+                for extent in old.extents() {
+                    let end = extent.end.min(self.open);
+                    if extent.start < end {
+                        self.write_clean(extent.start..end);
+                    }
+                }
+            }
+            self.forget_image()?;
+        }
+        if self.layout().bounds == Bounds::Guarded {
+            self.close_from_guarded(needed)?;
+        }
+        self.open_to(needed)?;
+        match image {
+            Some(image) if is_other => self.take_image(image),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the whole pages between two open offsets read as zero and gives them back to the system.
+    /// Says which part that was: nothing of it on the heap, or when the system refuses.
+    pub(crate) fn give_back(&mut self, from: usize, to: usize) -> Range<usize> {
+        debug_assert!(from <= to && to <= self.open);
+        let none = from..from;
+        let page_bytes = self.page_bytes();
+        let Some(start) = round_up(from, page_bytes) else { return none };
+        let range = start..to & !page_bytes.wrapping_sub(1);
+        if range.is_empty() {
+            return none;
+        }
+        let given = match &self.holding {
+            Holding::Own(own) if matches!(own.origin, Origin::Heap(_)) => return none,
+            // SAFETY: the pages are open, so they are the region's own; whoever else uses them, of a shared memory,
+            // sees zeros from some moment on.
+            Holding::Own(own) if matches!(own.origin, Origin::File { .. }) => unsafe {
+                sys::zero_shared(offset(self.base, range.start), range.len())
+            },
+            _ => match self.contents.mapped() {
+                // Given back, pages of an image would show the image again: something else has to be mapped. Each
+                // time that takes a mapping, so it is not done for a few pages of many.
+                Some(image)
+                    if image.extents().any(|extent| {
+                        extent.start < range.end && range.start < extent.end
+                    }) =>
+                {
+                    if range.len() < image.stored_bytes() >> 4 {
+                        return none;
+                    }
+                    self.zeros_over(range.clone())
+                }
+                // SAFETY: as above.
+                _ => unsafe { sys::zero(offset(self.base, range.start), range.len()) },
+            },
+        };
+        if given.is_ok() { range } else { none }
+    }
+}
+
+/// A region whose user is gone, and how far that wrote.
+#[derive(Debug)]
+pub(crate) struct Used {
+    pub(crate) region: Region,
+    pub(crate) bytes: usize,
+    /// False once it could not be cleaned.
+    pub(crate) is_clean: bool,
+}
+
+impl Used {
+    pub(crate) fn new(region: Region, bytes: usize) -> Self {
+        Self { region, bytes, is_clean: true }
+    }
+}
+
+/// Gives back everything that regions have, together: they are zeros without pages then. False if any of them may not
+/// be; each has to be emptied alone then.
+pub(crate) fn empty_together(regions: &mut [Used]) -> bool {
+    let Some(first) = regions.first() else { return true };
+    let mut giving = GivingBack::new(&first.region);
+    for Used { region, bytes, .. } in regions.iter_mut() {
+        let Ok(used) = region.aim(*bytes, None) else { return false };
+        region.contents.resident_pages = 0;
+        if used != 0 {
+            giving.add(region, &(0..used));
+        }
+    }
+    giving.finish().is_ok()
+}
+
+/// The region that a look at many has come to, where it starts, and how far it may have been written.
+type Current<'a> = Option<(Cleaning<'a>, usize, usize)>;
+
+/// Goes on to the next region.
+fn next_of<'a>(
+    rest: &mut impl Iterator<Item = &'a mut Used>,
+    current: &mut Current<'a>,
+    keep: usize,
+) {
+    if let Some((cleaning, ..)) = current.take() {
+        cleaning.finish();
+    }
+    *current = rest.next().map(|Used { region, bytes, .. }| {
+        let start = region.base.addr().get();
+        let used = round_up(*bytes, region.page_bytes()).unwrap_or(region.open).min(region.open);
+        (Cleaning::new(region, keep, used), start, start.wrapping_add(used))
+    });
+}
+
+/// Cleans regions that lie near one another, in ascending order, each back to the image that it remembers: one look at
+/// the pages serves them all. False if any of them may not be clean; each has to be cleaned alone then.
+pub(crate) fn clean_together(regions: &mut [Used], keep: usize) -> bool {
+    let Some((first, last)) = regions.first().zip(regions.last()) else { return true };
+    let page_bytes = first.region.page_bytes();
+    let start = first.region.base;
+    let used = round_up(last.bytes, page_bytes).unwrap_or(last.region.open);
+    let end = last.region.base.addr().get().wrapping_add(used.min(last.region.open));
+    let mut giving = GivingBack::new(&first.region);
+    if regions.iter().any(|used| used.region.contents.how == How::Torn) {
+        return false;
+    }
+    let mut rest = regions.iter_mut();
+    let mut current = None;
+    next_of(&mut rest, &mut current, keep);
+    let bytes = end.wrapping_sub(start.addr().get());
+    let scanned = sys::written_pages(start, bytes, page_bytes, |run| {
+        let mut at = run.start;
+        while let Some((cleaning, start, end)) = &mut current {
+            if at >= *end {
+                next_of(&mut rest, &mut current, keep);
+                continue;
+            }
+            // What lies between two regions is nobody's here.
+            let (from, to) = (at.max(*start), run.end.min(*end));
+            if from >= to {
+                return;
+            }
+            let range = from.wrapping_sub(*start)..to.wrapping_sub(*start);
+            cleaning.written(range, run.is_swapped, &mut giving);
+            at = to;
+        }
+    });
+    while current.is_some() {
+        next_of(&mut rest, &mut current, keep);
+    }
+    let is_clean = scanned.is_ok() && giving.finish().is_ok();
+    if is_clean {
+        regions.iter().for_each(|used| used.region.copy_image());
+    }
+    is_clean
+}
