@@ -256,14 +256,15 @@ static bool is_covered(const ranges_t *ranges, uint64_t offset) {
 /* The ranges, each as it must be: from granule to granule or to the end of the memory, the first byte's first,
    and as long as they can be. */
 static bool ranges_of(const wasm_memory_t *memory, ranges_t *ranges, const char *file, int line) {
-    const uint64_t granule = granule_of(memory), length = wasm_memory_data_size(memory);
-    uint64_t end = 0;
+    const uint64_t length = wasm_memory_data_size(memory);
+    uint64_t granule, end = 0;
     bool holds = true;
     size_t i;
     ranges->count = 0;
     if (!check_status(wasm_memory_dirty_ranges(memory, note_range, ranges), WASM_MEMORY_OK, file, line,
                       "dirty_ranges"))
         return false;
+    granule = granule_of(memory); /* after the call, which may find that it cannot be exact */
     holds &= check_report(granule >= host_page() && granule % host_page() == 0, file, line,
                           "the granule is made of pages of the host", ": it is not");
     if (!holds ||
@@ -291,10 +292,11 @@ static bool ranges_of(const wasm_memory_t *memory, ranges_t *ranges, const char 
 static void check_dirty(const wasm_memory_t *memory, const range_t *expected, size_t count, const char *file,
                         int line) {
     static ranges_t ranges;
-    const uint64_t granule = granule_of(memory), length = wasm_memory_data_size(memory);
-    uint64_t at;
+    const uint64_t length = wasm_memory_data_size(memory);
+    uint64_t granule, at;
     size_t i;
     if (!ranges_of(memory, &ranges, file, line)) return;
+    granule = granule_of(memory);
     for (at = 0; at < length; at += granule) {
         bool dirty = false;
         char found[100];
@@ -929,10 +931,12 @@ static void touch(diary_t *diary, uint64_t offset, uint64_t length) {
 static void check_diary(diary_t *diary) {
     static ranges_t ranges; /* the tests with threads do not get here */
     const wasm_memory_view_t *const view = wasm_memory_view(diary->memory);
-    const uint64_t page = host_page(), granule = granule_of(diary->memory);
-    uint64_t at;
+    const uint64_t page = host_page();
     const int failures = check_state.failures;
-    if (ranges_of(diary->memory, &ranges, __FILE__, __LINE__))
+    const bool holds = ranges_of(diary->memory, &ranges, __FILE__, __LINE__);
+    const uint64_t granule = granule_of(diary->memory);
+    uint64_t at;
+    if (holds)
         for (at = 0; at < view->byte_length && check_state.failures == failures; at += granule) {
             const bool told = is_covered(&ranges, at);
             bool changed = false, touched = false;

@@ -640,11 +640,10 @@ static void take_turns(void *env) {
             }
             fill_with(tenant, wasm_memory_view(memories[i])->base, 0, length);
         }
-        for (i = 0; i < 4; i++) {
+        for (i = 0; i < 4; i++)
             if (memories[i] != NULL && this_case->weather->paged_out)
                 madvise(wasm_memory_view(memories[i])->base, wasm_memory_data_size(memories[i]), MADV_PAGEOUT);
-            wasm_memory_delete(memories[(i + round) % 4]);
-        }
+        for (i = 0; i < 4; i++) wasm_memory_delete(memories[(i + round) % 4]);
     }
     CHECK_EQ(scene.wrong, 0);
     scene_end(&scene);

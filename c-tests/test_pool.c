@@ -273,6 +273,8 @@ TEST(stats_of_every_size_are_written_as_far_as_they_go) {
     wasm_memory_pool_stats_t whole;
     uint8_t part[sizeof whole + 64];
     size_t size, i;
+    memset(&whole, 0, sizeof whole);
+    whole.struct_size = sizeof whole;
     CHECK_STATUS(wasm_engine_pool_stats(NULL, &whole), WASM_MEMORY_NULL_ARGUMENT);
     CHECK_STATUS(wasm_engine_pool_stats(host.engine, NULL), WASM_MEMORY_NULL_ARGUMENT);
     CHECK_STATUS(wasm_engine_pool_trim(NULL), WASM_MEMORY_NULL_ARGUMENT);
@@ -331,7 +333,7 @@ TEST(with_overflow_memories_past_the_slots_are_made_on_demand) {
     const host_t host = host_small(3, true);
     wasm_memory_t *memories[20];
     wasm_memory_pool_stats_t stats;
-    uint64_t mappings;
+    uint64_t mappings = 0;
     int i, round;
     for (round = 0; round < 3; round++) {
         for (i = 0; i < 20; i++) {
@@ -1378,8 +1380,6 @@ static bool forbid_mapping_calls(void) {
 #define WAS_CALLED 40 /* the exit status is this plus the index of the call */
 #define NO_FILTERS 39
 
-static const char *steady_name;
-
 static void call_was_made(int signal, siginfo_t *information, void *context) {
     size_t i;
     (void)signal;
@@ -1422,7 +1422,7 @@ static void steady_round(const steady_t *steady, host_t host, const wasm_memoryt
             base[17] = 1;
         }
     }
-    for (i = 0; i < steady->held; i++) wasm_memory_delete(memories[(i * 3 + (int)round) % steady->held]);
+    for (i = 0; i < steady->held; i++) wasm_memory_delete(memories[(i + (int)round) % steady->held]);
 }
 
 static void run_steadily(void *env) {

@@ -80,8 +80,9 @@ static void share(wasm_memory_t *memory, int fd, uint64_t dictionary) {
     expect_in_file(fd, "shared", first);
     printf("shared: what the guest has written is in the file, at %" PRIu64 "\n", alignment);
 
-    /* Behind it is still the mapping from before. */
-    expect_record(memory, dictionary + alignment, "record", first);
+    /* Behind it is still the mapping from before, which shows what is in the file where the guest wrote nothing. */
+    expect_record(memory, dictionary + alignment, "shared", first);
+    expect_record(memory, dictionary + alignment + RECORD, "record", first + 1);
 }
 
 static void refusals(wasm_memory_t *memory, int fd, uint64_t dictionary) {

@@ -92,7 +92,8 @@ static void *serve(void *argument) {
     return NULL;
 }
 
-static void run_server(wasm_engine_t *engine, const wasm_memorytype_t *type) {
+/* False where there are no slots: memories lie on the heap there. */
+static bool run_server(wasm_engine_t *engine, const wasm_memorytype_t *type) {
     static const uint8_t one[] = {1, 0, 0, 0};
     const wasm_memory_segment_t segment = {COUNTER, one, sizeof one};
     wasm_memory_image_t *image;
@@ -112,7 +113,9 @@ static void run_server(wasm_engine_t *engine, const wasm_memorytype_t *type) {
     print_stats("after the requests", engine);
     stats = stats_of(engine);
     EXPECT(stats.live == 0 && stats.hits + stats.misses >= THREADS * REQUESTS);
+    if (stats.reserved_bytes == 0) return false;
     EXPECT(stats.hits > stats.misses); /* which is what a pool is for */
+    return true;
 }
 
 /* --- its limits --------------------------------------------------------------------------------------------------- */
@@ -162,16 +165,19 @@ int main(void) {
 
     EXPECT(store != NULL);
     EXPECT_STATUS(wasm_memorytype_try_new(1, true, 100, false, false, 16, &type), WASM_MEMORY_OK);
-    run_server(engine, type);
-    fill_the_pool(store, type);
+    if (run_server(engine, type)) {
+        fill_the_pool(store, type);
 
-    /* A quiet hour: idle slots give back what they have. The next requests make them anew. */
-    EXPECT_STATUS(wasm_engine_pool_trim(engine), WASM_MEMORY_OK);
-    print_stats("after a trim", engine);
-    stats = stats_of(engine);
-    EXPECT(stats.warm == 0 && stats.cold == 0 && stats.resident_bytes == 0);
+        /* A quiet hour: idle slots give back what they have. The next requests make them anew. */
+        EXPECT_STATUS(wasm_engine_pool_trim(engine), WASM_MEMORY_OK);
+        print_stats("after a trim", engine);
+        stats = stats_of(engine);
+        EXPECT(stats.warm == 0 && stats.cold == 0 && stats.resident_bytes == 0);
 
-    overflow(type);
+        overflow(type);
+    } else {
+        printf("skipped: no pool has slots here\n");
+    }
     wasm_memorytype_delete(type);
     wasm_store_delete(store);
     wasm_engine_delete(engine);

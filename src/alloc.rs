@@ -61,7 +61,8 @@ impl<T: Default> LazyBox<T> {
         }
         let new = Box::into_raw(try_box(T::default())?);
         let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
-        let place = match self.place.compare_exchange(core::ptr::null_mut(), new, success, failure) {
+        let place = match self.place.compare_exchange(core::ptr::null_mut(), new, success, failure)
+        {
             Ok(_) => new,
             Err(first) => {
                 // SAFETY: from into_raw right above, and nobody else has seen it.

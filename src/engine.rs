@@ -6,7 +6,7 @@ use crate::alloc::Ref;
 use crate::creator::MemoryCreator;
 use crate::error::Error;
 use crate::image::MemoryImage;
-use crate::plan::{Bounds, BoundsPolicy, Layout, Planner, Policy};
+use crate::plan::{Bounds, BoundsPolicy, Layout, Planner, Policy, PoolOptions};
 use crate::pool::{Pool, PoolStats};
 use crate::region::{self, Region};
 use crate::sys::{self, HostCaps, OsError, Purpose, SharedFile};
@@ -22,6 +22,8 @@ pub struct Engine(Ref<State>);
 struct State {
     policy: Policy,
     host: HostCaps,
+    /// The options of the pool, with the defaults in.
+    pool_options: Option<PoolOptions>,
     pool: Pool,
     /// Whether the system has refused guards that take no mappings.
     no_slab_guards: AtomicBool,
@@ -70,9 +72,10 @@ impl Engine {
         creator: Option<Box<dyn MemoryCreator>>,
     ) -> Result<Self, Error> {
         policy.check(&host)?;
-        let pool = Pool::new(policy.pool, &host)?;
-        let no_slab_guards = AtomicBool::new(!cfg!(any(target_os = "linux", target_os = "android")));
-        Ok(Self(Ref::try_new(State { policy, host, pool, no_slab_guards, creator })?))
+        let pool_options = policy.pool.map(|pool| pool.resolved(&host));
+        let pool = Pool::new(pool_options)?;
+        let no_slab_guards = AtomicBool::new(false);
+        Ok(Self(Ref::try_new(State { policy, host, pool_options, pool, no_slab_guards, creator })?))
     }
 
     /// Who makes the memories, if the host does.
@@ -115,7 +118,7 @@ impl Engine {
         outgrown: Option<Bounds>,
     ) -> Result<Region, Error> {
         let needed = wanted.needed as u64;
-        let Some(pool) = self.0.policy.pool.map(|pool| pool.resolved(&self.0.host)) else {
+        let Some(pool) = self.0.pool_options else {
             return self.climb_down(wanted, outgrown, None);
         };
         if outgrown.is_none() && needed <= pool.slot_bytes {
@@ -131,8 +134,7 @@ impl Engine {
 
     /// The most bytes that the pool lets a memory in this region have.
     pub(crate) fn slot_bytes(&self, region: &Region) -> Option<u64> {
-        let pool = self.0.policy.pool.filter(|_| region.is_pooled())?;
-        Some(pool.resolved(&self.0.host).slot_bytes)
+        Some(self.0.pool_options.filter(|_| region.is_pooled())?.slot_bytes)
     }
 
     /// A region, from the highest rung that there is.
@@ -295,6 +297,10 @@ impl Engine {
 
     /// A slot of a slab, if the memory is one for it and the system does not refuse it.
     fn slot(&self, planner: &Planner<'_>, wanted: &Wanted<'_>) -> Result<Option<Region>, Error> {
+        // With a pool, what finds no slot, or is too large for one, is none of it.
+        if self.0.policy.pool.is_some() && planner.slot_bytes.is_none() {
+            return Ok(None);
+        }
         let no_guards = &self.0.no_slab_guards;
         let guard = || (!no_guards.load(Ordering::Relaxed)).then_some(self.0.host.page_bytes);
         let Some(layout) = planner.slab_slot(guard()) else { return Ok(None) };
@@ -328,7 +334,9 @@ impl Engine {
             return Ok(region);
         }
         self.admit()?;
-        let room = |bytes| planner.slab_leaves_room(bytes, region::reserved_bytes(), sys::address_space_left());
+        let room = |bytes| {
+            planner.slab_leaves_room(bytes, region::reserved_bytes(), sys::address_space_left())
+        };
         let carved = pool.carve(layout, &self.0.host, room);
         let mut region = carved.inspect_err(|_| pool.withdraw())?;
         pool.count_miss();

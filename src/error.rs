@@ -150,7 +150,9 @@ pub enum Error {
         protection: &'static str,
     },
     /// A mapping or protection that does not start and end with pages of the host.
-    #[error("{name} {value} is not a multiple of {alignment}, the page of this host (map_alignment_bytes of wasm_memory_stats)")]
+    #[error(
+        "{name} {value} is not a multiple of {alignment}, the page of this host (map_alignment_bytes of wasm_memory_stats)"
+    )]
     UnalignedRange {
         /// The parameter.
         name: &'static str,

@@ -115,9 +115,14 @@ impl PoolOptions {
 
     fn check(&self, host: &HostCaps) -> Result<(), Error> {
         let limit = host.address_space_bytes;
-        let Self { slots, slot_bytes, decommit_batch, .. } = self.resolved(host);
+        let Self { slots, slot_bytes, .. } = self.resolved(host);
+        let decommit_batch = self.decommit_batch;
         if slot_bytes > limit {
-            return Err(Error::TooLarge { name: "memory_pool.slot_bytes", value: slot_bytes, limit });
+            return Err(Error::TooLarge {
+                name: "memory_pool.slot_bytes",
+                value: slot_bytes,
+                limit,
+            });
         }
         let all = slots.saturating_mul(slot_bytes);
         if all > limit {

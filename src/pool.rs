@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 use crate::alloc::Ref;
+use crate::error::Error;
 use crate::image::MemoryImage;
 use crate::plan::{Layout, PoolOptions};
 use crate::region::{Region, Slab, Used, clean_together, empty_together};
@@ -203,7 +204,8 @@ impl Idle {
 
     /// Puts a clean region into its bin; gives it back if there is no heap for that.
     fn put(&mut self, region: Region) -> Result<(), Region> {
-        let fits = |bin: &&mut Bin| bin.layout == *region.layout() && region.has_image(bin.image.as_ref());
+        let fits =
+            |bin: &&mut Bin| bin.layout == *region.layout() && region.has_image(bin.image.as_ref());
         if let Some(bin) = self.bins.iter_mut().find(fits) {
             return push(&mut bin.regions, region);
         }
@@ -226,8 +228,9 @@ fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), T> {
 }
 
 impl Pool {
-    pub(crate) fn new(options: Option<PoolOptions>, host: &HostCaps) -> Result<Self, crate::Error> {
-        let limits = match options.map(|options| options.resolved(host)) {
+    /// A pool with these options, the defaults in; without, one of a few regions.
+    pub(crate) fn new(options: Option<PoolOptions>) -> Result<Self, Error> {
+        let limits = match options {
             None => Limits {
                 regions: u64::MAX,
                 idle: WARM_REGIONS,
@@ -249,7 +252,7 @@ impl Pool {
         let count = sys::processors().clamp(1, SHARDS_MOST).next_power_of_two();
         let mut shards = Vec::new();
         let bytes = count.saturating_mul(size_of::<Shard>());
-        shards.try_reserve_exact(count).map_err(|_| crate::Error::OutOfHeap(bytes))?;
+        shards.try_reserve_exact(count).map_err(|_| Error::OutOfHeap(bytes))?;
         shards.resize_with(count, Shard::default);
         Ok(Self {
             shards,
@@ -305,7 +308,8 @@ impl Pool {
             return;
         }
         let Some(home) = self.shards().next() else { return self.drop_region(region) };
-        if region.is_slot() && self.limits.batch > 1 && !home.cleans_at_once.load(Ordering::Relaxed) {
+        if region.is_slot() && self.limits.batch > 1 && !home.cleans_at_once.load(Ordering::Relaxed)
+        {
             return self.put_used(home, Used::new(region, bytes));
         }
         if !self.has_room(home) {
@@ -338,13 +342,15 @@ impl Pool {
     fn put_clean(&self, shard: &Shard, mut idle: MutexGuard<'_, Idle>, region: Region) {
         shard.enters(&region);
         let outcome = idle.put(region);
+        if let Err(region) = &outcome {
+            shard.leaves(region);
+        }
         idle.returns = idle.returns.wrapping_add(1);
         if idle.returns.is_multiple_of(DECAY_EVERY) {
             self.decay(shard, &mut idle);
         }
         drop(idle);
         if let Err(region) = outcome {
-            shard.leaves(&region);
             self.drop_region(region);
         }
     }
@@ -354,9 +360,9 @@ impl Pool {
         let Some(mut idle) = attempt(&home.idle).or_else(|| patiently(&home.idle)) else {
             return self.let_go(used.region, used.bytes);
         };
-        home.count.fetch_add(1, Ordering::Relaxed);
+        home.add(1);
         if let Err(used) = push(&mut idle.used, used) {
-            home.count.fetch_sub(1, Ordering::Relaxed);
+            home.add(usize::MAX);
             drop(idle);
             return self.let_go(used.region, used.bytes);
         }
@@ -376,7 +382,7 @@ impl Pool {
         let clean = shard.count.load(Ordering::Relaxed).saturating_sub(batch.len());
         let room = self.limits.idle.saturating_sub(clean);
         let room = if self.has_room_for_pages(shard) { room.min(batch.len()) } else { 0 };
-        shard.count.fetch_sub(batch.len(), Ordering::Relaxed);
+        shard.add(batch.len().wrapping_neg());
         batch.sort_unstable_by_key(|used| used.region.base());
         let mut bytes = 0u64;
         if let Some((kept, rest)) = batch.split_at_mut_checked(room) {
@@ -522,7 +528,8 @@ impl Pool {
         let Some(region) = Slab::carve(&slab)? else { return Err(OsError::no_memory()) };
         // Some more that lie beside it, for the memories that follow.
         if let Some(shard) = self.shards().next()
-            && shard.count.load(Ordering::Relaxed).saturating_add(CARVED_TOGETHER) <= self.limits.idle
+            && shard.count.load(Ordering::Relaxed).saturating_add(CARVED_TOGETHER)
+                <= self.limits.idle
             && let Some(mut idle) = attempt(&shard.idle)
         {
             let mut more = Vec::new();
@@ -665,15 +672,26 @@ impl Pool {
 }
 
 impl Shard {
-    /// A clean region comes into it.
+    /// A clean region comes into it, whose lock the caller has.
     fn enters(&self, region: &Region) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.resident_bytes.fetch_add(region.resident_bytes(), Ordering::Relaxed);
+        self.add(1);
+        add(&self.resident_bytes, region.resident_bytes());
     }
 
-    /// A clean region goes out of it.
+    /// A clean region goes out of it, whose lock the caller has.
     fn leaves(&self, region: &Region) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
-        self.resident_bytes.fetch_sub(region.resident_bytes(), Ordering::Relaxed);
+        self.add(usize::MAX);
+        add(&self.resident_bytes, region.resident_bytes().wrapping_neg());
     }
+
+    /// So many regions more, modulo 2^N; the caller has the lock.
+    fn add(&self, regions: usize) {
+        let count = self.count.load(Ordering::Relaxed).wrapping_add(regions);
+        self.count.store(count, Ordering::Relaxed);
+    }
+}
+
+/// So much more, modulo 2^64. Not a read-modify-write operation: who changes it has a lock.
+fn add(counter: &AtomicU64, more: u64) {
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);
 }

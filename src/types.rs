@@ -88,7 +88,9 @@ pub enum TypeError {
     #[error("the type is not shared, and this makes shared memories")]
     NotShared,
     /// A snapshot of a memory with other pages.
-    #[error("the image is a snapshot of a memory with pages of {image} bytes, and the type has pages of {ty} bytes")]
+    #[error(
+        "the image is a snapshot of a memory with pages of {image} bytes, and the type has pages of {ty} bytes"
+    )]
     ImagePageSize {
         /// The page size of the snapshot.
         image: u64,

@@ -595,7 +595,12 @@ class Pools(Case):
         self.store = Store(self.engine)
         self.memory = self.new(1, 3)
 
+    def needs_slots(self):
+        if self.engine.pool_stats().reserved_bytes == 0:
+            self.skipTest("no pool has slots here: memories lie on the heap")
+
     def test_pool(self):
+        self.needs_slots()
         self.assertEqual(self.engine.pool_stats().live, 1)
         self.assertEqual(self.memory.grow(self.store, 1), 1)
         self.assertIn("slot_bytes", self.refused(Status.OUT_OF_MEMORY, self.memory.grow, self.store, 1))
@@ -613,6 +618,7 @@ class Pools(Case):
         self.assertGreater(stats.hits, 0)
 
     def test_trim(self):
+        self.needs_slots()
         self.memory[0] = 1
         self.new(1).close()
         self.engine.pool_trim()
@@ -651,10 +657,9 @@ class Pools(Case):
 class Mapping(Case):
     def setUp(self):
         super().setUp()
-        self.file = tempfile.TemporaryFile()
+        self.file = tempfile.TemporaryFile(buffering=0)
         self.addCleanup(self.file.close)
         self.file.write(b"in a file".ljust(PAGE_SIZE, b"."))
-        self.file.flush()
         try:
             self.map(MapMode.READ_ONLY)
         except WasmMemoryError as error:

@@ -1,5 +1,5 @@
 """A tour of linear memories from Python: the basics, growth and bounds, direct access with ctypes, a look at the bytes,
-and a memory that threads share.
+images and what has changed, and a memory that threads share.
 
     WASM_MEMORY_LIBRARY=PREFIX/lib/libwasm_memory.so python3 tour.py
 """
@@ -114,6 +114,29 @@ def inspection():
         assert memory.hexdump(store, start, length) == dump(memory, store, start, length)
 
 
+def images_and_changes():
+    store = wasm_memory.Store(wasm_memory.Engine())
+    kind = wasm_memory.MemoryType(wasm_memory.Limits(1, 10))
+    image = wasm_memory.MemoryImage([(1024, b"Hello, nobody"), (1031, b"world!")])
+    memory = wasm_memory.Memory.from_image(store, kind, image)
+    print("made of an image:", memory[1024:1037].decode())
+    assert memory[1024:1037] == b"Hello, world!"
+
+    # A snapshot of a memory that has been set up is where each request starts, and goes back to.
+    memory.grow(store, 1)
+    memory[70000] = 42
+    snapshot = wasm_memory.MemoryImage.from_memory(store, memory)
+    memory.dirty_clear(store)
+    memory[1024:1029] = b"Jello"
+    memory.grow(store, 3)
+    changed = memory.dirty_ranges(store)
+    print(f"changed: {sum(length for _, length in changed)} of {len(memory)} bytes")
+    assert any(offset <= 1024 < offset + length for offset, length in changed)
+    memory.reset(store, snapshot)
+    print("after a reset:", memory[1024:1037].decode(), memory.size(store), "pages")
+    assert (memory[1024:1037], memory[70000], memory.size(store)) == (b"Hello, world!", 42, 2)
+
+
 def shared_memory_and_threads():
     engine = wasm_memory.Engine()
     kind = wasm_memory.MemoryType(wasm_memory.Limits(1, 5), shared=True)
@@ -173,7 +196,8 @@ def waiting_and_waking():
 
 
 def main():
-    for stop in (basics, growth_and_bounds, direct_access, inspection, shared_memory_and_threads, waiting_and_waking):
+    for stop in (basics, growth_and_bounds, direct_access, inspection, images_and_changes, shared_memory_and_threads,
+                 waiting_and_waking):
         print(f"--- {stop.__name__.replace('_', ' ')}")
         stop()
     return 0

@@ -83,12 +83,17 @@ unsafe fn new_memory(
     store: *mut wasm_store_t,
     ty: *const wasm_memorytype_t,
 ) -> Result<*mut wasm_memory_t, Error> {
-    // A reference of our own: a callback may delete the store.
     // SAFETY: the contract of the ABI.
-    let store = unsafe { required(store, "store") }?.0.clone();
+    let store = unsafe { required(store, "store") }?;
     // SAFETY: the contract of the ABI.
     let ty = unsafe { required(ty, "type") }?.ty;
-    Ok(into_handle(store.new_memory(ty)?))
+    let memory = if store.0.asks() {
+        // By a reference of our own: a callback may delete the store.
+        store.0.clone().new_memory(ty)
+    } else {
+        store.0.new_memory(ty)
+    };
+    Ok(into_handle(memory?))
 }
 
 /// The growths that need nothing but a new length, in line; the others are a call away.

@@ -126,9 +126,7 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         Error::InvalidArgument { .. }
         | Error::TooLarge { .. }
         | Error::NotUtf8(_)
-        | Error::NothingToTake(_) => {
-            WASM_MEMORY_INVALID_ARGUMENT
-        }
+        | Error::NothingToTake(_) => WASM_MEMORY_INVALID_ARGUMENT,
         Error::InvalidType(_) => WASM_MEMORY_INVALID_TYPE,
         Error::OutOfBounds { .. }
         | Error::SegmentOutOfBounds { .. }
@@ -144,9 +142,7 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         | Error::File { .. }
         | Error::FileTooShort { .. }
         | Error::FileShrunk { .. } => WASM_MEMORY_IO,
-        Error::MaximumExceeded { .. } | Error::ImageTooLarge { .. } => {
-            WASM_MEMORY_MAXIMUM_EXCEEDED
-        }
+        Error::MaximumExceeded { .. } | Error::ImageTooLarge { .. } => WASM_MEMORY_MAXIMUM_EXCEEDED,
         Error::LimitDenied { .. } | Error::LimiterDenied { .. } => WASM_MEMORY_LIMIT_DENIED,
         Error::ReservationExceeded { .. }
         | Error::SharedReservationExceeded { .. }

@@ -29,7 +29,7 @@
 #![forbid(unsafe_code)]
 
 use crate::error::Error;
-use crate::sys::OsError;
+use crate::sys::{self, OsError};
 use crate::units::{PageSize, Pages};
 use core::sync::atomic::{AtomicU32, Ordering};
 use crc32fast::Hasher;
@@ -50,6 +50,8 @@ const ENTRY_BYTES: u64 = 16;
 /// As many pieces are read or written at once as 4 KiB hold, on the stack.
 const ENTRIES_AT_ONCE: usize = 256;
 const CHECKSUM_BYTES: u64 = 4;
+/// What a file has besides pieces and their entries.
+const FRAME_BYTES: u64 = size_of::<[Word; HEADER_WORDS]>() as u64 + 3 * CHECKSUM_BYTES;
 /// What pieces are made of, on every host: the smallest page that there is.
 const GRAIN: u64 = 4096;
 /// So many bytes are still in the cache when they are summed up after they were read.
@@ -248,6 +250,13 @@ fn write<'a>(
     index: &Index,
     mut bytes: impl FnMut(&Piece) -> &'a [u8],
 ) -> Result<(), Error> {
+    let total = index.pieces.iter().fold(FRAME_BYTES, |sum, piece| {
+        sum.saturating_add(ENTRY_BYTES).saturating_add(piece.length)
+    });
+    // Past that, the system would not only refuse.
+    if sys::largest_file().is_some_and(|limit| total > limit) {
+        return Err(Error::File { what: NOT_WRITTEN, os: OsError::FILE_TOO_LARGE });
+    }
     let mut out = Output { file, sum: Hasher::new() };
     out.put(header(index).as_flattened())?;
     out.put_checksum()?;
@@ -457,6 +466,7 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Seek;
 
     /// A folder that goes away with the test.
     struct Folder(PathBuf);
@@ -610,12 +620,16 @@ mod tests {
     #[test]
     fn every_flipped_bit_is_noticed() {
         let folder = Folder::new();
-        let (file, path) = (small(&folder), folder.file("flipped"));
+        let (file, path) = (small(&folder), folder.file("small"));
+        // In place: some file systems bring a file to the disk that is written anew again and again.
+        let mut in_place = OpenOptions::new().write(true).open(&path).unwrap();
+        let mut put = |at: usize, byte: u8| {
+            in_place.seek(io::SeekFrom::Start(at as u64)).unwrap();
+            in_place.write_all(&[byte]).unwrap();
+        };
         // Of the contents, which are all alike, some; the last ones among them.
         for bit in (0..file.len() * 8).filter(|bit| *bit < 1000 || bit % 17 == 0 || *bit > 33_000) {
-            let mut flipped = file.clone();
-            flipped[bit / 8] ^= 1 << (bit % 8);
-            fs::write(&path, flipped).unwrap();
+            put(bit / 8, file[bit / 8] ^ 1 << (bit % 8));
             let expected = match bit / 8 {
                 0..8 => "is not an image",
                 8..12 => "version",
@@ -623,17 +637,19 @@ mod tests {
             };
             let what = sentence(load_pieces(&path));
             assert!(what.contains(expected), "bit {bit}: {what}");
+            put(bit / 8, file[bit / 8]);
         }
+        load_pieces(&path).unwrap();
     }
 
     #[test]
     fn every_truncation_is_noticed() {
         let folder = Folder::new();
-        let (file, path) = (small(&folder), folder.file("truncated"));
-        for length in
-            (0..file.len()).filter(|length| *length < 120 || length % 17 == 0 || *length > 4100)
-        {
-            fs::write(&path, &file[..length]).unwrap();
+        let (file, path) = (small(&folder), folder.file("small"));
+        let in_place = OpenOptions::new().write(true).open(&path).unwrap();
+        let some = |length: &usize| *length < 120 || length.is_multiple_of(17) || *length > 4100;
+        for length in (0..file.len()).rev().filter(some) {
+            in_place.set_len(length as u64).unwrap();
             let what = sentence(load_pieces(&path));
             assert!(what.contains("truncated"), "{length} bytes: {what}");
         }

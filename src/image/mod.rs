@@ -29,6 +29,9 @@ const GAP_PAGES: usize = 4;
 /// How much of a memory is looked at together when a snapshot is made; a multiple of every host's page.
 const CHUNK: usize = 1 << 16;
 
+/// Copies what a memory has at an offset.
+type Read<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> Result<(), Error>;
+
 /// An immutable content for memories. A cheap reference: clones are the same image. Any thread may use it.
 #[derive(Clone, Debug)]
 pub struct MemoryImage(Ref<Content>);
@@ -156,25 +159,34 @@ fn page_bytes() -> usize {
 /// Makes the extents that have room for all pieces; they are ascending.
 fn plan(pieces: impl Iterator<Item = Range<u64>>, page_bytes: usize) -> Result<Vec<Extent>, Error> {
     let page = page_bytes as u64;
-    let gap = page.saturating_mul(GAP_PAGES as u64);
     let mask = page.wrapping_sub(1);
-    let too_large = |bytes: u64| Error::OutOfHeap(usize::try_from(bytes).unwrap_or(usize::MAX));
+    let gap = page.saturating_mul(GAP_PAGES as u64);
+    let too_large = |pages: u64| {
+        let bytes = u128::from(pages).saturating_mul(page.into());
+        Error::OutOfHeap(usize::try_from(bytes).unwrap_or(usize::MAX))
+    };
+    let bytes_of = |pages: u64| {
+        let pages_here = usize::try_from(pages).map_err(|_| too_large(pages))?;
+        pages_here.checked_mul(page_bytes).ok_or(too_large(pages))
+    };
     let mut extents: Vec<Extent> = Vec::new();
     let mut at = 0usize;
     for piece in pieces.filter(|piece| !piece.is_empty()) {
-        let start = piece.start & !mask;
-        // The last page of 64 bits has no end; a memory that has it does not exist.
-        let end = piece.end.checked_add(mask).ok_or(too_large(u64::MAX))? & !mask;
+        // By the last byte: the last page of 64 bits has no end.
+        let (start, last_byte) = (piece.start & !mask, piece.end.wrapping_sub(1));
         let more = match extents.last_mut() {
             Some(last) if start <= last.end().saturating_add(gap) => {
-                let more = end.saturating_sub(last.end());
-                let more = usize::try_from(more).map_err(|_| too_large(more))?;
-                last.length = last.length.checked_add(more).ok_or(too_large(u64::MAX))?;
+                let inside = last_byte.saturating_sub(last.offset);
+                let length =
+                    bytes_of((inside | mask).wrapping_add(1).checked_div(page).unwrap_or(0))?;
+                let more = length.saturating_sub(last.length);
+                last.length = last.length.saturating_add(more);
                 more
             }
             _ => {
-                let bytes = end.saturating_sub(start);
-                let length = usize::try_from(bytes).map_err(|_| too_large(bytes))?;
+                let inside = last_byte.saturating_sub(start);
+                let length =
+                    bytes_of((inside | mask).wrapping_add(1).checked_div(page).unwrap_or(0))?;
                 let place = size_of::<Extent>();
                 extents.try_reserve(1).map_err(|_| Error::OutOfHeap(place))?;
                 extents.push(Extent { offset: start, length, at });
@@ -254,7 +266,7 @@ impl MemoryImage {
         snapshot: Snapshot,
         length: u64,
         candidates: &[Range<u64>],
-        read: &mut dyn FnMut(u64, &mut [u8]) -> Result<(), Error>,
+        read: Read<'_>,
     ) -> Result<Self, Error> {
         let page_bytes = page_bytes();
         let mut chunk = Vec::new();
@@ -309,7 +321,8 @@ impl MemoryImage {
     pub fn load(path: &Path) -> Result<Self, Error> {
         let make = |index: &Index| {
             let pieces = index.pieces.iter();
-            let ranges = pieces.map(|piece| piece.offset..piece.offset.saturating_add(piece.length));
+            let ranges =
+                pieces.map(|piece| piece.offset..piece.offset.saturating_add(piece.length));
             Draft::new(plan(ranges, page_bytes())?)
         };
         let (index, draft) = file::load(path, make, place_piece)?;

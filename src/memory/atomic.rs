@@ -152,7 +152,8 @@ impl Memory {
     pub fn atomic_load<T: AtomicInteger>(&self, offset: u64) -> Result<T, Error> {
         Self::aligned::<T>(offset)?;
         let width = size_of::<T>() as u64;
-        let from = self.readable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
+        let from =
+            self.readable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
         // SAFETY: aligned, and the bytes were found in the memory.
         Ok(unsafe { T::load(from) })
     }
@@ -162,7 +163,8 @@ impl Memory {
     pub fn atomic_store<T: AtomicInteger>(&self, offset: u64, value: T) -> Result<(), Error> {
         Self::aligned::<T>(offset)?;
         let width = size_of::<T>() as u64;
-        let to = self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
+        let to =
+            self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
         // SAFETY: aligned, and the bytes were found in the memory.
         unsafe { T::store(to, value) };
         Ok(())
@@ -178,7 +180,8 @@ impl Memory {
     ) -> Result<T, Error> {
         Self::aligned::<T>(offset)?;
         let width = size_of::<T>() as u64;
-        let at = self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
+        let at =
+            self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
         // SAFETY: aligned, and the bytes were found in the memory.
         Ok(unsafe { T::rmw(at, op, operand) })
     }
@@ -193,7 +196,8 @@ impl Memory {
     ) -> Result<T, Error> {
         Self::aligned::<T>(offset)?;
         let width = size_of::<T>() as u64;
-        let at = self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
+        let at =
+            self.writable(offset, width).or_else(|denied| self.after_all(denied, offset, width))?;
         // SAFETY: aligned, and the bytes were found in the memory.
         Ok(unsafe { T::cmpxchg(at, expected, replacement) })
     }

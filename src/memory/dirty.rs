@@ -102,7 +102,8 @@ impl Memory {
     pub(super) fn watch_again(&self, region: &Region) {
         let Some(mut start) = self.start_of_changes() else { return };
         if let Some(Start { how: How::Watched { watch: place, anything, .. }, .. }) = &mut *start {
-            *place = watch(region);
+            // A file that is mapped can change by itself, and the system does not tell all writes to it.
+            *place = if self.has_files() { None } else { watch(region) };
             // Where it cannot go on, nothing is known from now on.
             *anything |= place.is_none();
         }
@@ -114,8 +115,11 @@ impl Memory {
         let extras = self.extras.get_or_make()?;
         let length = self.byte_length();
         let mut start = extras.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Start { length: known_length, how: How::Watched { watch: Some(watch), known, anything } }) =
-            &mut *start
+        if let Some(Start {
+            length: known_length,
+            how: How::Watched { watch: Some(watch), known, anything },
+        }) = &mut *start
+            && !self.has_files()
             && watch.arm(length).is_ok()
         {
             known.clear();
@@ -125,8 +129,9 @@ impl Memory {
         }
         *start = None;
         let watch = match &self.backing {
-            // SAFETY: clearing has exclusive access: the memory is not Sync, and the C ABI asks it of its callers.
             Backing::Ours(region) if !self.has_files() => {
+                // SAFETY: clearing has exclusive access: the memory is not Sync, and the C ABI asks it of its
+                // callers.
                 unsafe { &*region.get() }.as_ref().and_then(watch)
             }
             _ => None,
@@ -143,7 +148,7 @@ impl Memory {
     /// cut at the length; ascending, apart from each other. A page that was written, but holds what it held, may
     /// be among them.
     pub fn dirty_ranges(&self) -> Result<Vec<Range<u64>>, Error> {
-        self.borrow.check_readable()?;
+        self.check_all_readable()?;
         let length = self.byte_length();
         let page = self.engine.host().page_bytes as u64;
         let start = self.start_of_changes();
@@ -234,7 +239,8 @@ impl Memory {
                 let Some(bytes) = bytes.get_mut(..part) else { break };
                 self.read(at, bytes)?;
                 let offset = usize::try_from(at).unwrap_or(usize::MAX);
-                let is_same = image.map_or_else(|| is_zero(bytes), |image| image.matches(offset, bytes));
+                let is_same =
+                    image.map_or_else(|| is_zero(bytes), |image| image.matches(offset, bytes));
                 let next = at.saturating_add(page as u64);
                 if !is_same {
                     match found.last_mut() {

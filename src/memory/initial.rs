@@ -24,11 +24,7 @@ impl Memory {
 
     /// Makes a memory that starts with an image. It has the minimum of its type, or the size of the
     /// snapshot if that is larger.
-    pub fn from_image(
-        engine: &Engine,
-        ty: MemoryType,
-        image: &MemoryImage,
-    ) -> Result<Self, Error> {
+    pub fn from_image(engine: &Engine, ty: MemoryType, image: &MemoryImage) -> Result<Self, Error> {
         Self::starting_with(engine, ty, Some(image))
     }
 
@@ -143,7 +139,9 @@ impl Memory {
     /// What a reset to an image, or to zeros, would make of the size: from how many pages to how many.
     pub(crate) fn plan_reset(&self, image: Option<&MemoryImage>) -> Result<(Pages, Pages), Error> {
         if self.is_shared() {
-            return Err(Error::Shared("other threads use its bytes and go by its size, which never falls"));
+            return Err(Error::Shared(
+                "other threads use its bytes and go by its size, which never falls",
+            ));
         }
         self.borrow.check_writable()?;
         let current = self.pages();
@@ -185,8 +183,7 @@ impl Memory {
             self.open_more(region, length)?;
         }
         self.stop_watching(region);
-        let refused =
-            |os| self.engine.out_of_memory(Purpose::Map, old.max(length) as u64, os);
+        let refused = |os| self.engine.out_of_memory(Purpose::Map, old.max(length) as u64, os);
         if let Err(os) = self.undo_overlays(region) {
             self.watch_again(region);
             return Err(refused(os));

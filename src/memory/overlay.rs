@@ -68,7 +68,7 @@ impl Overlays {
     fn replaced(
         &self,
         range: &Range<usize>,
-        inside: impl Fn(Range<usize>, Option<&Overlay>) -> Option<Overlay>,
+        mut inside: impl FnMut(Range<usize>, Option<&Overlay>) -> Option<Overlay>,
     ) -> Result<Self, Error> {
         let mut new = Vec::new();
         // Each overlay is cut into three at most, with a gap after each.
@@ -162,7 +162,9 @@ impl Memory {
     fn part(&self, offset: u64, length: u64, is_write: bool) -> Result<*mut u8, Denied> {
         let start = self.range(offset, length)?;
         let range = host_range(offset, length);
-        let Some(overlays) = self.overlays().filter(|_| !range.is_empty()) else { return Ok(start) };
+        let Some(overlays) = self.overlays().filter(|_| !range.is_empty()) else {
+            return Ok(start);
+        };
         let mut is_mapped = false;
         for overlay in overlays.within(&range) {
             if let Some(protection) = overlay.obstacle(is_write) {
@@ -267,8 +269,10 @@ impl Memory {
         let bytes = [value; CHUNK];
         chunks(host_range(0, length), false, |part| {
             // SAFETY: the range was found in the memory.
-            unsafe { sys::copy_by_kernel(bytes.as_ptr(), start.wrapping_add(part.start), part.len()) }
-                .map_err(|os| self.shrunk_in(offset, length, os))
+            unsafe {
+                sys::copy_by_kernel(bytes.as_ptr(), start.wrapping_add(part.start), part.len())
+            }
+            .map_err(|os| self.shrunk_in(offset, length, os))
         })
     }
 
@@ -311,9 +315,7 @@ impl Memory {
         how: FileMapping,
     ) -> Result<(), Error> {
         let file_range = [("file_offset", file_offset)];
-        let Some((region, range)) = self.overlay_range(offset, length, &file_range)? else {
-            return Ok(());
-        };
+        let (region, range) = self.overlay_range(offset, length, &file_range)?;
         let what = "the descriptor cannot be used";
         let refused = |os| Error::File { what, os };
         let what = "only regular files can be mapped, and the descriptor is of something else";
@@ -324,14 +326,19 @@ impl Memory {
         if file_bytes.checked_next_multiple_of(page_bytes).is_some_and(|end| end < wanted) {
             return Err(Error::FileTooShort { file_bytes, wanted });
         }
+        if range.is_empty() {
+            return Ok(());
+        }
         let protection = match how {
             FileMapping::ReadOnly => Protection::Read,
             FileMapping::CopyOnWrite | FileMapping::Shared => Protection::ReadWrite,
         };
+        // One, in the place of all that is there.
+        let mut new = Some(Overlay { range: range.clone(), file: Some(how), protection });
         self.overlay(
             region,
             &range,
-            |range, _| Some(Overlay { range, file: Some(how), protection }),
+            |_, _| new.take(),
             |region| {
                 region.map_file(range.clone(), file, file_offset, how).map_err(|os| {
                     if os == OsError::no_memory() {
@@ -346,7 +353,10 @@ impl Memory {
 
     /// Makes a range zeros that can be read and written, whatever was there: bytes, a file, a protection.
     pub fn unmap(&self, offset: u64, length: u64) -> Result<(), Error> {
-        let Some((region, range)) = self.overlay_range(offset, length, &[])? else { return Ok(()) };
+        let (region, range) = self.overlay_range(offset, length, &[])?;
+        if range.is_empty() {
+            return Ok(());
+        }
         let map = |region: &mut Region| {
             let zeros = region.zeros_over(range.clone());
             zeros.map_err(|os| self.engine.out_of_memory(sys::Purpose::Map, length, os))
@@ -356,7 +366,10 @@ impl Memory {
 
     /// Sets what may be done with the bytes of a range; they stay what they are.
     pub fn protect(&self, offset: u64, length: u64, protection: Protection) -> Result<(), Error> {
-        let Some((region, range)) = self.overlay_range(offset, length, &[])? else { return Ok(()) };
+        let (region, range) = self.overlay_range(offset, length, &[])?;
+        if range.is_empty() {
+            return Ok(());
+        }
         let mut there = self.overlays().into_iter().flat_map(|overlays| overlays.within(&range));
         let is_read_only = |overlay: &Overlay| overlay.file == Some(FileMapping::ReadOnly);
         if protection == Protection::ReadWrite && there.any(is_read_only) {
@@ -375,14 +388,14 @@ impl Memory {
         self.overlay(region, &range, inside, protect, false)
     }
 
-    /// The region and the offsets that a mapping or protection is for; `None` for no bytes at all.
+    /// The region and the offsets that a mapping or protection is for.
     #[allow(clippy::mut_from_ref, reason = "see below: exclusive access is the caller's to give")]
     fn overlay_range(
         &self,
         offset: u64,
         length: u64,
         others: &[(&'static str, u64)],
-    ) -> Result<Option<(&mut Region, Range<usize>)>, Error> {
+    ) -> Result<(&mut Region, Range<usize>), Error> {
         let region = match &self.backing {
             // SAFETY: mapping and protecting have exclusive access: the memory is not Sync, and the C ABI asks
             // it of its callers. No other reference to the region is alive here.
@@ -415,7 +428,7 @@ impl Memory {
             }
         }
         self.range(offset, length)?;
-        Ok((length != 0).then(|| (region, host_range(offset, length))))
+        Ok((region, host_range(offset, length)))
     }
 
     /// Changes what is in a range, by `apply`, and what is known of it.
@@ -423,7 +436,7 @@ impl Memory {
         &self,
         region: &mut Region,
         range: &Range<usize>,
-        inside: impl Fn(Range<usize>, Option<&Overlay>) -> Option<Overlay>,
+        inside: impl FnMut(Range<usize>, Option<&Overlay>) -> Option<Overlay>,
         apply: impl FnOnce(&mut Region) -> Result<(), Error>,
         replaces: bool,
     ) -> Result<(), Error> {
@@ -464,6 +477,17 @@ impl Memory {
             overlays.0.pop();
         }
         self.borrow.set_overlaid(false);
+        Ok(())
+    }
+
+    /// Fails if a range of the memory must not be read.
+    pub(super) fn check_all_readable(&self) -> Result<(), Error> {
+        self.borrow.check_readable()?;
+        if self.borrow.is_overlaid()
+            && let Err(Denied::Error(error)) = self.readable_part(0, self.byte_length() as u64)
+        {
+            return Err(error);
+        }
         Ok(())
     }
 
@@ -544,7 +568,9 @@ mod tests {
             let protection = [Protection::None, Protection::Read][random(2)];
             let clears = random(3) == 0;
             overlays = overlays
-                .replaced(&range, |range, _| (!clears).then_some(Overlay { range, file, protection }))
+                .replaced(&range, |range, _| {
+                    (!clears).then_some(Overlay { range, file, protection })
+                })
                 .unwrap();
             cells[range].fill((!clears).then_some((file, protection)));
             assert_eq!(model(&overlays), cells);

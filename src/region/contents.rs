@@ -11,6 +11,7 @@ use crate::image::{MemoryImage, is_zero};
 use crate::plan::Bounds;
 use crate::sys::{self, OsError, Span};
 use crate::units::round_up;
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 /// What a region holds where nobody has written.
@@ -65,15 +66,15 @@ impl Contents {
 
 /// Ranges that are to be given back to the system together.
 struct GivingBack {
-    spans: [Span; TOGETHER],
+    /// The first `count` are there.
+    spans: [MaybeUninit<Span>; TOGETHER],
     count: usize,
     outcome: Result<(), OsError>,
 }
 
 impl GivingBack {
-    fn new(region: &Region) -> Self {
-        let nothing = Span { start: region.base, bytes: 0 };
-        Self { spans: [nothing; TOGETHER], count: 0, outcome: Ok(()) }
+    fn new() -> Self {
+        Self { spans: [const { MaybeUninit::uninit() }; TOGETHER], count: 0, outcome: Ok(()) }
     }
 
     fn add(&mut self, region: &Region, range: &Range<usize>) {
@@ -81,19 +82,19 @@ impl GivingBack {
             self.flush();
         }
         if let Some(place) = self.spans.get_mut(self.count) {
-            *place = Span { start: offset(region.base, range.start), bytes: range.len() };
+            place.write(Span { start: offset(region.base, range.start), bytes: range.len() });
             self.count = self.count.wrapping_add(1);
         }
     }
 
     fn flush(&mut self) {
-        let spans = self.spans.get(..self.count).unwrap_or(&[]);
-        // SAFETY: `add` was given ranges of regions whose owners are done with what is in them, by an
-        // exclusive reference.
-        if !spans.is_empty()
-            && let Err(refused) = unsafe { sys::zero_many(spans) }
-        {
-            self.outcome = Err(refused);
+        if self.count != 0 {
+            // SAFETY: `add` has written so many.
+            let spans = unsafe { core::slice::from_raw_parts(self.spans.as_ptr().cast(), self.count) };
+            // SAFETY: `add` was given ranges of regions whose owners are done with what is in them, by an
+            // exclusive reference.
+            let zeroed = unsafe { sys::zero_many(spans) };
+            self.outcome = self.outcome.and(zeroed);
         }
         self.count = 0;
     }
@@ -120,6 +121,8 @@ impl<'a> Cleaning<'a> {
         contents.used_pages = u32::try_from(used_pages).unwrap_or(u32::MAX);
         contents.cleaned = contents.cleaned.wrapping_add(1);
         let looks = contents.cleaned.is_multiple_of(LOOK_EVERY);
+        // Whole pages.
+        let keep = keep & !region.page_bytes().wrapping_sub(1);
         Self { region, keep, kept: 0, looks }
     }
 
@@ -390,7 +393,7 @@ impl Region {
         keep: usize,
     ) -> Result<(), OsError> {
         let used = self.aim(used, image)?;
-        let mut giving = GivingBack::new(self);
+        let mut giving = GivingBack::new();
         let (base, page_bytes) = (self.base, self.page_bytes());
         let start = base.addr().get();
         let has_pages = self.has_pages();
@@ -536,9 +539,9 @@ impl Region {
                 // Given back, pages of an image would show the image again: something else has to be mapped. Each
                 // time that takes a mapping, so it is not done for a few pages of many.
                 Some(image)
-                    if image.extents().any(|extent| {
-                        extent.start < range.end && range.start < extent.end
-                    }) =>
+                    if image
+                        .extents()
+                        .any(|extent| extent.start < range.end && range.start < extent.end) =>
                 {
                     if range.len() < image.stored_bytes() >> 4 {
                         return none;
@@ -571,8 +574,7 @@ impl Used {
 /// Gives back everything that regions have, together: they are zeros without pages then. False if any of them may not
 /// be; each has to be emptied alone then.
 pub(crate) fn empty_together(regions: &mut [Used]) -> bool {
-    let Some(first) = regions.first() else { return true };
-    let mut giving = GivingBack::new(&first.region);
+    let mut giving = GivingBack::new();
     for Used { region, bytes, .. } in regions.iter_mut() {
         let Ok(used) = region.aim(*bytes, None) else { return false };
         region.contents.resident_pages = 0;
@@ -610,7 +612,7 @@ pub(crate) fn clean_together(regions: &mut [Used], keep: usize) -> bool {
     let start = first.region.base;
     let used = round_up(last.bytes, page_bytes).unwrap_or(last.region.open);
     let end = last.region.base.addr().get().wrapping_add(used.min(last.region.open));
-    let mut giving = GivingBack::new(&first.region);
+    let mut giving = GivingBack::new();
     if regions.iter().any(|used| used.region.contents.how == How::Torn) {
         return false;
     }

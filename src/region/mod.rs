@@ -193,7 +193,9 @@ impl Region {
 
     /// Where its private pages are, those that are not open included; none where it has no such pages.
     pub(crate) fn pages(&self) -> Option<(NonNull<u8>, usize)> {
-        self.has_pages().then(|| (self.base, self.layout().reserved)).filter(|(_, bytes)| *bytes != 0)
+        self.has_pages()
+            .then(|| (self.base, self.layout().reserved))
+            .filter(|(_, bytes)| *bytes != 0)
     }
 
     fn page_bytes(&self) -> usize {
@@ -395,8 +397,14 @@ mod tests {
         }
         let policy = Policy::default();
         let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
-        let planner =
-            Planner { policy: &policy, host: &host, ty: &ty, needed: 65_536, moving: false, slot_bytes: None };
+        let planner = Planner {
+            policy: &policy,
+            host: &host,
+            ty: &ty,
+            needed: 65_536,
+            moving: false,
+            slot_bytes: None,
+        };
         let layout = planner.guarded().unwrap();
         let refused = Region::new(layout, 65_536, &host).unwrap();
         let other = Region::new(layout, 65_536, &host).unwrap();
@@ -420,8 +428,14 @@ mod tests {
         let host = sys::host();
         let policy = Policy::default();
         let ty = MemoryType::new(IndexType::I32, 1, None).unwrap();
-        let planner =
-            Planner { policy: &policy, host: &host, ty: &ty, needed: 65_536, moving: false, slot_bytes: None };
+        let planner = Planner {
+            policy: &policy,
+            host: &host,
+            ty: &ty,
+            needed: 65_536,
+            moving: false,
+            slot_bytes: None,
+        };
         let layout = planner.fitted().unwrap();
         let mut regions: Vec<_> =
             (0..8).map(|_| Region::new(layout, 65_536, &host).unwrap()).collect();

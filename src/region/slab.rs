@@ -30,6 +30,9 @@ pub(crate) struct Slab {
     places: Mutex<Places>,
 }
 
+// SAFETY: what changes is atomic or behind the lock; of the region, only the place is asked.
+unsafe impl Sync for Slab {}
+
 /// One bit for each slot.
 #[derive(Debug)]
 struct Places {

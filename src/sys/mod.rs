@@ -22,6 +22,7 @@
 //! | `release` | give a whole mapping back, or fail and leave it |
 //! | `advise_huge_pages`, `advise_small_pages` | ask for huge pages, or for none |
 //! | `resident_bytes` | how much of a range is in memory now |
+//! | `largest_file` | what a limit leaves of a file that this process writes |
 //! | `address_space_left` | what a limit on the process's address space leaves, if there is one |
 //! | `diagnose` | which limit probably made the system refuse memory |
 //! | `sleep_while`, `wake` | let a thread sleep while a word has a value, and wake it |
@@ -117,6 +118,9 @@ impl OsError {
 
     /// There is no such operation: `EINVAL`, the same number on all systems that have an `errno`.
     pub(crate) const INVALID: Self = Self(22);
+
+    /// More than a file may have: `EFBIG`.
+    pub(crate) const FILE_TOO_LARGE: Self = Self(27);
 
     /// There is no memory left: `ENOMEM`, the same number on all systems that have an `errno`.
     pub(crate) const fn no_memory() -> Self {

@@ -51,8 +51,7 @@ struct PageRegion {
     categories: u64,
 }
 
-/// `_IOWR('f', 16, struct pm_scan_arg)`
-const PAGEMAP_SCAN: u32 = 3 << 30 | (size_of::<Scan>() as u32) << 16 | 0x66 << 8 | 16;
+const PAGEMAP_SCAN: libc::Ioctl = libc::_IOWR::<Scan>(0x66, 16);
 
 /// The kernel gathers up to 512 at once, in a buffer that it allocates for each call; more than 8 KiB would take it longer
 /// than all the rest.
@@ -130,24 +129,23 @@ mod page_map {
             NONE => open_and_scan(place, NONE, scan),
             // The host may have closed all descriptors that it does not know, or a filter may have come since:
             // one more attempt with a new one tells.
-            opened => call(opened.wrapping_sub(1), scan)
-                .or_else(|_| open_and_scan(place, opened, scan)),
+            opened => {
+                call(opened.wrapping_sub(1), scan).or_else(|_| open_and_scan(place, opened, scan))
+            }
         }
     }
 
     #[cold]
     fn open_and_scan(place: &AtomicI32, known: i32, scan: &mut Scan) -> Result<usize, OsError> {
         // SAFETY: the path is a C string.
-        let file = unsafe {
-            libc::open(c"/proc/self/pagemap".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC)
-        };
+        let file =
+            unsafe { libc::open(c"/proc/self/pagemap".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
         let answer = if file < 0 { Err(last_error()) } else { call(file, scan) };
         let now = if answer.is_ok() { file.saturating_add(1) } else { UNAVAILABLE };
         // Out of descriptors is no lasting state.
         let is_lasting = file >= 0 || !matches!(answer, Err(OsError(libc::EMFILE | libc::ENFILE)));
         let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
-        let is_kept =
-            is_lasting && place.compare_exchange(known, now, success, failure).is_ok();
+        let is_kept = is_lasting && place.compare_exchange(known, now, success, failure).is_ok();
         if file >= 0 && !(is_kept && answer.is_ok()) {
             // SAFETY: opened above, and nobody else knows it.
             unsafe { libc::close(file) };
@@ -157,7 +155,7 @@ mod page_map {
 
     fn call(file: libc::c_int, scan: &mut Scan) -> Result<usize, OsError> {
         // SAFETY: the structure is the kernel's, and says how many regions there are room for.
-        let filled = unsafe { libc::ioctl(file, PAGEMAP_SCAN as _, ptr::from_mut(scan)) };
+        let filled = unsafe { libc::ioctl(file, PAGEMAP_SCAN, ptr::from_mut(scan)) };
         usize::try_from(filled).map_err(|_| last_error())
     }
 
@@ -222,7 +220,8 @@ mod tests {
         let scanned = written_pages(start, pages * page_bytes, page_bytes, |run| {
             found.extend((run.start..run.end).step_by(page_bytes));
         });
-        let wanted: Vec<_> = (0..pages).filter(|page| page % 3 == 1).map(|page| at(page).addr()).collect();
+        let wanted: Vec<_> =
+            (0..pages).filter(|page| page % 3 == 1).map(|page| at(page).addr()).collect();
         match scanned {
             Ok(()) => assert_eq!(found, wanted),
             Err(refused) => println!("skipped: no page-map scan here ({refused:?})"),

@@ -113,6 +113,10 @@ pub(crate) fn resident_bytes(
     None
 }
 
+pub(crate) fn largest_file() -> Option<u64> {
+    None
+}
+
 pub(crate) fn address_space_left() -> Option<u64> {
     None
 }

@@ -24,8 +24,7 @@ impl SharedFile {
     /// Makes one of `bytes` zeros, which take memory when they are touched.
     pub(crate) fn new(bytes: u64) -> Result<Self, OsError> {
         injection::point()?;
-        // Past this limit the system does not only refuse, it sends a signal that ends the process.
-        if super::resource_limit(libc::RLIMIT_FSIZE).is_some_and(|limit| bytes > limit) {
+        if super::largest_file().is_some_and(|limit| bytes > limit) {
             return Err(OsError(libc::EFBIG));
         }
         let size = libc::off_t::try_from(bytes).map_err(|_| OsError(libc::EFBIG))?;

@@ -337,7 +337,7 @@ pub(crate) unsafe fn install_guard(address: NonNull<u8>, bytes: usize) -> Result
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
         let _ = (address, bytes);
-        Err(OsError(libc::ENOTSUP))
+        Err(OsError::INVALID)
     }
 }
 
@@ -415,6 +415,12 @@ pub(super) fn resource_limit(resource: ResourceKind) -> Option<u64> {
     (answer == 0 && limit.rlim_cur != libc::RLIM_INFINITY)
         .then(|| u64::try_from(limit.rlim_cur).ok())
         .flatten()
+}
+
+/// The most bytes that a file may have that this process writes, if there is a limit. Past it the system does not only
+/// refuse, it sends a signal that ends the process.
+pub(crate) fn largest_file() -> Option<u64> {
+    resource_limit(libc::RLIMIT_FSIZE)
 }
 
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

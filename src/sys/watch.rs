@@ -17,6 +17,7 @@
 //! | locked (`mlockall` fills memory that nobody has touched) | written until it is armed, then like the others |
 //! | huge: armed as one, split at the first write | one page of the usual size; not armed: all that the huge page has |
 //! | the file behind a private mapping changes | not written |
+//! | a page of a shared mapping of a file | never written, whatever is done to it: such mappings are not for this |
 //! | swapped out | as before: the kernel keeps the protection in the entry of the page (not tried, there was no swap) |
 //! | a child of a fork writes its copy | not written, here; every method fails there |
 //! | something else was mapped over a part of the range | nothing from there on: the call fails with `EPERM` |
