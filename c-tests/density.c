@@ -16,6 +16,7 @@ int main(void) {
 
 #else
 
+#include <fcntl.h>
 #include <stddef.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -61,12 +62,42 @@ typedef struct {
     uint64_t virtual_kib, resident_kib, mappings, heap;
 } footprint_t;
 
+/* Without stdio, whose buffers would lie above the memories in the heap, and keep it from shrinking. */
+static uint64_t lines_of(const char *path) {
+    static char buffer[65536];
+    const int file = open(path, O_RDONLY);
+    uint64_t lines = 0;
+    ssize_t length, i;
+    while ((length = read(file, buffer, sizeof buffer)) > 0)
+        for (i = 0; i < length; i++) lines += buffer[i] == '\n';
+    close(file);
+    return lines;
+}
+
+static uintptr_t break_at_start;
+
+/* The first two numbers there: pages of address space, and pages that are resident. */
+static void pages_of_process(uint64_t pages[2]) {
+    char text[256] = "";
+    char *rest = text;
+    const int file = open("/proc/self/statm", O_RDONLY);
+    if (!CHECK(read(file, text, sizeof text - 1) > 0)) text[0] = 0;
+    close(file);
+    pages[0] = strtoull(rest, &rest, 10);
+    pages[1] = strtoull(rest, &rest, 10);
+}
+
 static footprint_t footprint(void) {
+    const uint64_t page_kib = (uint64_t)sysconf(_SC_PAGESIZE) / KIB;
     footprint_t now;
+    uint64_t pages[2];
     heap_trim();
-    now.virtual_kib = process_kib("VmSize:");
-    now.resident_kib = process_kib("VmRSS:");
-    now.mappings = process_mappings();
+    pages_of_process(pages);
+    /* Without malloc's heap, which does not shrink below what lies highest in it. What is used of it is counted
+     * below. */
+    now.virtual_kib = pages[0] * page_kib - (uint64_t)((uintptr_t)sbrk(0) - break_at_start) / KIB;
+    now.resident_kib = pages[1] * page_kib;
+    now.mappings = lines_of("/proc/self/maps");
     now.heap = heap_bytes();
     return now;
 }
@@ -218,6 +249,10 @@ TEST(guarded_memories_end_with_a_sentence_that_names_the_limit) {
 }
 
 int main(int argument_count, char **arguments) {
+    static char buffer[BUFSIZ];
+    break_at_start = (uintptr_t)sbrk(0);
+    setvbuf(stdout, buffer, _IOFBF,
+            sizeof buffer); /* one from the heap could come to lie above all that is freed */
     if (argument_count > 1) count = strtoull(arguments[1], NULL, 10);
     if (count == 0) {
         fputs("usage: density N [guarded]\n", stderr);

@@ -1670,6 +1670,10 @@ static struct {
     wasm_memory_protection_t protection[4 * HOST_PAGES];
     uint8_t own[ROOM], fixed[ROOM], common[ROOM]; /* the memory's own bytes, and those of two files */
     uint64_t pages;
+    /* When changes began to count: the bytes, and the least length since. */
+    uint8_t before[ROOM];
+    uint64_t least_pages;
+    bool squeezed; /* the process has hardly any mappings left */
 } model;
 
 /* Where the model has a page: the memory's own, or those of the file that others write to as well. */
@@ -1726,164 +1730,458 @@ static void model_map(uint64_t first, uint64_t end, uint32_t flags) {
 }
 
 /* Each page, as guest code sees it. */
-static bool check_model(const wasm_memory_t *memory, unsigned step) {
+static bool check_model(const wasm_memory_t *memory) {
     const uint8_t *const base = wasm_memory_view(memory)->base;
     uint64_t page;
     for (page = 0; page < model.pages; page++)
         if (may_read(page) && memcmp(base + page * host_page, held(page), (size_t)host_page) != 0) {
-            printf("  step %u: host page %u, source %d, protection %d\n", step, (unsigned)page,
-                   (int)model.source[page], (int)model.protection[page]);
+            printf("  host page %u, source %d, protection %d\n", (unsigned)page, (int)model.source[page],
+                   (int)model.protection[page]);
             return CHECK(!"the contents of a page");
         }
     return true;
 }
 
+typedef struct {
+    bool told[4 * HOST_PAGES];
+    uint64_t end; /* of the last range */
+    bool holds;
+} told_t;
+
+static void note_told(void *env, uint64_t offset, uint64_t length) {
+    told_t *const told = (told_t *)env;
+    const uint64_t total = model.pages * host_page;
+    uint64_t page;
+    told->holds &= length > 0 && offset % host_page == 0 && offset <= total && length <= total - offset;
+    told->holds &= told->end == 0 || offset > told->end; /* apart, or they would be one */
+    told->end = offset + length;
+    for (page = offset / host_page; told->holds && page * host_page < told->end; page++)
+        told->told[page] = true;
+}
+
+/* No page that is not as it was is left out. */
+static bool check_told(const wasm_memory_t *memory) {
+    const bool allowed = all(may_read, 0, model.pages * host_page);
+    told_t told;
+    uint64_t page;
+    memset(&told, 0, sizeof told);
+    told.holds = true;
+    if (!CHECK_STATUS(wasm_memory_dirty_ranges(memory, note_told, &told),
+                      allowed ? WASM_MEMORY_OK : WASM_MEMORY_PROTECTED))
+        return false;
+    if (!allowed) return CHECK_EQ(told.end, 0);
+    if (!CHECK(told.holds)) return false;
+    for (page = 0; page < model.pages; page++)
+        if (!told.told[page] && (page >= model.least_pages ||
+                                 memcmp(held(page), model.before + page * host_page, (size_t)host_page) != 0)) {
+            printf("  host page %u, source %d, protection %d\n", (unsigned)page, (int)model.source[page],
+                   (int)model.protection[page]);
+            return CHECK(!"a page that changed and was not told");
+        }
+    return true;
+}
+
+/* What was asked for was done, or the process has too few mappings, and then nothing was. */
+static bool was_done(wasm_memory_status_t status, bool *done, const char *what) {
+    *done = status == WASM_MEMORY_OK;
+    if (*done || (model.squeezed && status == WASM_MEMORY_OUT_OF_MEMORY)) return true;
+    return check_status(status, WASM_MEMORY_OK, __FILE__, __LINE__, what);
+}
+
 #define STATUS_IF(may) ((may) ? WASM_MEMORY_OK : WASM_MEMORY_PROTECTED)
 
-/* Everything that the two files have on their sides of page `page` of the memory lies this much further on. */
+/* Page p of the memory goes with page p + 3 of the files. */
 #define FILE_PAGE 3
 
-static bool one_step(const kind_t *kind, wasm_memory_t *memory, const int files[2], uint32_t *random,
-                     unsigned step) {
-    static uint8_t bytes[ROOM], expected[ROOM];
-    const uint64_t first = random_of(random) % model.pages, count = random_of(random) % 6;
-    const uint64_t end = first + count > model.pages ? model.pages : first + count;
-    const uint64_t low = first * host_page, high = end * host_page, total = model.pages * host_page;
-    const uint64_t offset = random_of(random) % total;
-    const uint64_t most = random_of(random) % 3 == 0 ? 5 * host_page : 64, wanted = random_of(random) % most;
-    const uint64_t length = wanted > total - offset ? total - offset : wanted;
-    uint8_t *const base = wasm_memory_view(memory)->base;
-    switch (random_of(random) % 16) {
+typedef struct {
+    const kind_t *kind;
+    host_t host;
+    wasm_memory_t *memory;
+    int files[2];
+    uint32_t random;
+    unsigned step;
+} walk_t;
+
+static bool step_of_mappings(walk_t *walk, uint64_t first, uint64_t end) {
+    wasm_memory_t *const memory = walk->memory;
+    const uint64_t low = first * host_page, high = end * host_page;
+    bool done;
+    switch (random_of(&walk->random) % 6) {
     case 0:
     case 1: {
-        const uint32_t flags = every_flag[random_of(random) % 3];
-        const int file = files[flags == WASM_MEMORY_MAP_SHARED];
-        model_map(first, end, flags);
-        return CHECK_STATUS(
-            wasm_memory_map_file(memory, low, file, low + FILE_PAGE * host_page, high - low, flags),
-            WASM_MEMORY_OK);
+        const uint32_t flags = every_flag[random_of(&walk->random) % 3];
+        const int file = walk->files[flags == WASM_MEMORY_MAP_SHARED];
+        if (!was_done(wasm_memory_map_file(memory, low, file, low + FILE_PAGE * host_page, high - low, flags),
+                      &done, "map_file"))
+            return false;
+        if (done) model_map(first, end, flags);
+        return true;
     }
     case 2:
-        model_clear(first, end);
-        return CHECK_STATUS(wasm_memory_unmap(memory, low, high - low), WASM_MEMORY_OK);
-    case 3:
-    case 4:
-    case 5: {
-        const wasm_memory_protection_t protection = (wasm_memory_protection_t)(random_of(random) % 3);
-        bool allowed = true;
+        if (!was_done(wasm_memory_unmap(memory, low, high - low), &done, "unmap")) return false;
+        if (done) model_clear(first, end);
+        return true;
+    default: {
+        const wasm_memory_protection_t protection = (wasm_memory_protection_t)(random_of(&walk->random) % 3);
+        wasm_memory_status_t status;
         uint64_t page;
+        bool allowed = true;
         for (page = first; page < end; page++)
             allowed &= protection != WASM_MEMORY_PROT_READ_WRITE || model.source[page] != READ_ONLY;
-        for (page = first; page < end && allowed; page++) model.protection[page] = protection;
-        return CHECK_STATUS(wasm_memory_protect(memory, low, high - low, protection), STATUS_IF(allowed));
+        status = wasm_memory_protect(memory, low, high - low, protection);
+        if (!allowed) return CHECK_STATUS(status, WASM_MEMORY_PROTECTED);
+        if (!was_done(status, &done, "protect")) return false;
+        for (page = first; page < end && done; page++) model.protection[page] = protection;
+        return true;
     }
-    case 6:
-    case 7: {
-        const bool allowed = all(may_write, offset, length);
-        paint(bytes, length, step);
-        if (allowed) model_put(offset, bytes, length);
-        return CHECK_STATUS(wasm_memory_write(memory, offset, bytes, (size_t)length), STATUS_IF(allowed));
     }
-    case 8: {
-        const bool allowed = all(may_write, offset, length);
-        memset(bytes, (int)(step & 0xff), (size_t)length);
-        if (allowed) model_put(offset, bytes, length);
-        return CHECK_STATUS(wasm_memory_fill(memory, offset, (uint8_t)step, length), STATUS_IF(allowed));
-    }
-    case 9: {
-        const bool allowed = all(may_write, offset, length);
+}
+
+static bool step_of_bytes(walk_t *walk, uint64_t offset, uint64_t length) {
+    static uint8_t bytes[ROOM], expected[ROOM];
+    wasm_memory_t *const memory = walk->memory;
+    uint8_t *const base = wasm_memory_view(memory)->base;
+    const bool writable = all(may_write, offset, length), readable = all(may_read, offset, length);
+    switch (random_of(&walk->random) % 8) {
+    case 0:
+        paint(bytes, length, walk->step);
+        if (writable) model_put(offset, bytes, length);
+        return CHECK_STATUS(wasm_memory_write(memory, offset, bytes, (size_t)length), STATUS_IF(writable));
+    case 1:
+        memset(bytes, (int)(walk->step & 0xff), (size_t)length);
+        if (writable) model_put(offset, bytes, length);
+        return CHECK_STATUS(wasm_memory_fill(memory, offset, (uint8_t)walk->step, length), STATUS_IF(writable));
+    case 2:
         memset(bytes, 0, (size_t)length);
-        if (allowed) model_put(offset, bytes, length);
-        return CHECK_STATUS(wasm_memory_discard(memory, offset, length), STATUS_IF(allowed));
-    }
-    case 10: {
-        const uint64_t source = random_of(random) % (total - length);
-        const bool allowed = all(may_write, offset, length) && all(may_read, source, length);
+        if (writable) model_put(offset, bytes, length);
+        return CHECK_STATUS(wasm_memory_discard(memory, offset, length), STATUS_IF(writable));
+    case 3: {
+        const uint64_t source = random_of(&walk->random) % (model.pages * host_page - length);
+        const bool allowed = writable && all(may_read, source, length);
         if (allowed) {
             model_get(source, bytes, length);
             model_put(offset, bytes, length);
         }
         return CHECK_STATUS(wasm_memory_copy_within(memory, offset, source, length), STATUS_IF(allowed));
     }
-    case 11:
-    case 12: {
-        const bool allowed = all(may_read, offset, length);
-        memset(bytes, 0x77, (size_t)length);
-        memset(expected, 0x77, (size_t)length);
-        if (allowed) model_get(offset, expected, length);
-        return CHECK_STATUS(wasm_memory_read(memory, offset, bytes, (size_t)length), STATUS_IF(allowed)) &&
-               CHECK(memcmp(bytes, expected, (size_t)length) == 0);
-    }
-    case 13: { /* guest code */
+    case 4:
+    case 5: /* guest code, which is told of by nobody */
+        if (!writable) break;
+        paint(bytes, length, walk->step);
+        memcpy(base + offset, bytes, (size_t)length);
+        model_put(offset, bytes, length);
+        break;
+    case 6: {
         const bool read = faults(base + offset, false), write = faults(base + offset, true);
         return CHECK(read == !may_read(offset / host_page)) && CHECK(write == !may_write(offset / host_page));
     }
-    case 14: {
-        const uint64_t more = PAGE > host_page ? PAGE / host_page : 1;
-        if (random_of(random) % 8 != 0 || model.pages + more > 4 * HOST_PAGES) break;
-        model_clear(model.pages, model.pages + more);
-        model.pages += more;
-        return CHECK_STATUS(wasm_memory_try_grow(memory, pages_of(kind, more), NULL), WASM_MEMORY_OK) &&
-               CHECK(wasm_memory_view(memory)->base == base);
-    }
-    default: {
-        const uint32_t chance = random_of(random) % 64;
-        if (chance == 0) {
-            model.pages = HOST_PAGES;
-            model_clear(0, HOST_PAGES);
-            return CHECK_STATUS(wasm_memory_reset(memory, NULL), WASM_MEMORY_OK);
-        }
-        if (chance == 1) {
-            const bool allowed = all(may_write, 0, total);
-            memset(bytes, 0, (size_t)total);
-            if (allowed) model_put(0, bytes, total);
-            return CHECK_STATUS(wasm_memory_erase(memory), STATUS_IF(allowed));
-        }
-        break;
-    }
+    default:
+        memset(bytes, 0x77, (size_t)length);
+        memset(expected, 0x77, (size_t)length);
+        if (readable) model_get(offset, expected, length);
+        return CHECK_STATUS(wasm_memory_read(memory, offset, bytes, (size_t)length), STATUS_IF(readable)) &&
+               CHECK(memcmp(bytes, expected, (size_t)length) == 0);
     }
     return true;
 }
 
+/* A snapshot, what is made of it, and sometimes the memory itself brought back to it. */
+static bool step_of_images(walk_t *walk) {
+    const uint64_t total = model.pages * host_page;
+    const bool allowed = all(may_read, 0, total);
+    wasm_memory_image_t *image = NULL;
+    wasm_memory_t *twin = NULL;
+    wasm_memorytype_t *type;
+    wasm_memory_status_t status;
+    uint64_t page;
+    bool done, holds = true;
+    status = wasm_memory_image_from_memory(walk->memory, &image);
+    if (!allowed) return CHECK_STATUS(status, WASM_MEMORY_PROTECTED);
+    if (!was_done(status, &done, "image_from_memory")) return false;
+    if (!done) return true;
+    type = type_of(shape_of(walk->kind));
+    if (!was_done(wasm_memory_new_from_image(walk->host.store, type, image, &twin), &done, "new_from_image"))
+        holds = false;
+    for (page = 0; page < model.pages && done; page++)
+        holds &=
+            CHECK(memcmp(wasm_memory_view(twin)->base + page * host_page, held(page), (size_t)host_page) == 0);
+    wasm_memory_delete(twin);
+    if (random_of(&walk->random) % 2 == 0 && !model.squeezed) {
+        holds &= CHECK_STATUS(wasm_memory_reset(walk->memory, image), WASM_MEMORY_OK);
+        for (page = 0; page < model.pages; page++) {
+            uint8_t *const own = model.own + page * host_page;
+            if (held(page) != own) memcpy(own, held(page), (size_t)host_page);
+            model.source[page] = PLAIN;
+            model.protection[page] = WASM_MEMORY_PROT_READ_WRITE;
+        }
+    }
+    wasm_memory_image_delete(image);
+    wasm_memorytype_delete(type);
+    return holds;
+}
+
+static bool step_of_the_whole(walk_t *walk) {
+    static uint8_t zeros[ROOM];
+    wasm_memory_t *const memory = walk->memory;
+    const uint64_t total = model.pages * host_page, more = PAGE > host_page ? PAGE / host_page : 1;
+    uint8_t *const base = wasm_memory_view(memory)->base;
+    uint64_t page;
+    bool done;
+    switch (random_of(&walk->random) % 32) {
+    case 0: /* it may have been undone in part if this fails */
+        if (model.squeezed) return true;
+        model.pages = HOST_PAGES;
+        if (model.least_pages > HOST_PAGES) model.least_pages = HOST_PAGES;
+        model_clear(0, HOST_PAGES);
+        return CHECK_STATUS(wasm_memory_reset(memory, NULL), WASM_MEMORY_OK);
+    case 1: {
+        const bool allowed = all(may_write, 0, total);
+        if (allowed) model_put(0, zeros, total);
+        return CHECK_STATUS(wasm_memory_erase(memory), STATUS_IF(allowed));
+    }
+    case 2:
+    case 3:
+        if (model.pages + more > 4 * HOST_PAGES) return true;
+        if (!was_done(wasm_memory_try_grow(memory, pages_of(walk->kind, more), NULL), &done, "try_grow"))
+            return false;
+        if (done) {
+            model_clear(model.pages, model.pages + more);
+            model.pages += more;
+        }
+        return CHECK(wasm_memory_view(memory)->base == base);
+    case 4:
+    case 5: {
+        const wasm_memory_status_t status = wasm_memory_dirty_clear(memory);
+        /* Where a copy is compared with, one has to be made, and changes go on to count as they did otherwise.
+         */
+        if (status == WASM_MEMORY_PROTECTED && !all(may_read, 0, total)) {
+            memset(model.before, 0, sizeof model.before);
+            model.least_pages = 0;
+            return true;
+        }
+        if (!was_done(status, &done, "dirty_clear")) return false;
+        for (page = 0; page < model.pages; page++)
+            memcpy(model.before + page * host_page, held(page), (size_t)host_page);
+        model.least_pages = done ? model.pages : 0;
+        return true;
+    }
+    case 6:
+    case 7:
+    case 8: return check_told(memory);
+    case 9: return step_of_images(walk);
+    default: return true;
+    }
+}
+
+static bool one_step(walk_t *walk) {
+    const uint64_t first = random_of(&walk->random) % model.pages, count = random_of(&walk->random) % 6;
+    const uint64_t end = first + count > model.pages ? model.pages : first + count;
+    const uint64_t total = model.pages * host_page, offset = random_of(&walk->random) % total;
+    const uint64_t most = random_of(&walk->random) % 3 == 0 ? 5 * host_page : 64;
+    const uint64_t wanted = random_of(&walk->random) % most,
+                   length = wanted > total - offset ? total - offset : wanted;
+    switch (random_of(&walk->random) % 8) {
+    case 0:
+    case 1: return step_of_mappings(walk, first, end);
+    case 2:
+    case 3: return step_of_the_whole(walk);
+    default: return step_of_bytes(walk, offset, length);
+    }
+}
+
 static uint32_t seed;
 
-TEST(anything_in_any_order_comes_to_what_it_must) {
-    const unsigned steps = is_watched() ? 300 : 6000;
-    const uint64_t file_bytes = (4 * HOST_PAGES + FILE_PAGE) * host_page;
-    uint32_t random = seed;
-    size_t kind;
+/* A memory and its two files, and the model of them. */
+static walk_t walk_begin(const kind_t *kind, uint32_t random) {
     static uint8_t bytes[ROOM + 4 * 65536];
-    for (kind = 0; kind < KINDS; kind++) {
-        const host_t host = host_of(&kinds[kind]);
-        wasm_memory_t *const memory = memory_of(host, shape_of(&kinds[kind]));
-        const int files[2] = {file_of(0, 5), file_of(0, 6)};
-        unsigned step;
-        bool holds = memory != NULL;
-        memset(&model, 0, sizeof model);
-        model.pages = HOST_PAGES;
-        model_clear(0, HOST_PAGES);
-        paint(bytes, file_bytes, 5);
-        memcpy(model.fixed, bytes + FILE_PAGE * host_page, (size_t)(file_bytes - FILE_PAGE * host_page));
-        CHECK_EQ(pwrite(files[0], bytes, (size_t)file_bytes, 0), file_bytes);
-        paint(bytes, file_bytes, 6);
-        memcpy(model.common, bytes + FILE_PAGE * host_page, (size_t)(file_bytes - FILE_PAGE * host_page));
-        CHECK_EQ(pwrite(files[1], bytes, (size_t)file_bytes, 0), file_bytes);
-        for (step = 0; step < steps && holds; step++) {
-            holds = one_step(&kinds[kind], memory, files, &random, step);
-            if (holds && step % 8 == 0) holds = check_model(memory, step);
-            if (!holds) printf("  step %u of a memory that is %s\n", step, kinds[kind].name);
-        }
-        wasm_memory_delete(memory);
-        CHECK_EQ(pread(files[1], bytes, (size_t)file_bytes, 0), file_bytes);
-        CHECK(is_painted(bytes, FILE_PAGE * host_page, 6, 0));
-        CHECK(memcmp(bytes + FILE_PAGE * host_page, model.common,
-                     (size_t)(file_bytes - FILE_PAGE * host_page)) == 0);
-        CHECK_EQ(pread(files[0], bytes, (size_t)file_bytes, 0), file_bytes);
-        CHECK(is_painted(bytes, file_bytes, 5, 0));
-        close(files[0]);
-        close(files[1]);
-        host_delete(host);
+    const uint64_t file_bytes = (4 * HOST_PAGES + FILE_PAGE) * host_page,
+                   modelled = file_bytes - FILE_PAGE * host_page;
+    walk_t walk;
+    memset(&walk, 0, sizeof walk);
+    walk.kind = kind;
+    walk.host = host_of(kind);
+    walk.memory = memory_of(walk.host, shape_of(kind));
+    walk.files[0] = file_of(0, 5);
+    walk.files[1] = file_of(0, 6);
+    walk.random = random;
+    memset(&model, 0, sizeof model);
+    model.pages = model.least_pages = HOST_PAGES;
+    model_clear(0, HOST_PAGES);
+    paint(bytes, file_bytes, 5);
+    memcpy(model.fixed, bytes + FILE_PAGE * host_page, (size_t)modelled);
+    CHECK_EQ(pwrite(walk.files[0], bytes, (size_t)file_bytes, 0), file_bytes);
+    paint(bytes, file_bytes, 6);
+    memcpy(model.common, bytes + FILE_PAGE * host_page, (size_t)modelled);
+    CHECK_EQ(pwrite(walk.files[1], bytes, (size_t)file_bytes, 0), file_bytes);
+    return walk;
+}
+
+static bool walk_on(walk_t *walk, unsigned steps) {
+    const unsigned end = walk->step + steps;
+    bool holds = walk->memory != NULL;
+    for (; walk->step < end && holds; walk->step++) {
+        holds = one_step(walk);
+        if (holds && walk->step % 8 == 0) holds = check_model(walk->memory);
+        if (!holds)
+            printf("  step %u of a memory that is %s, seed %" PRIu32 "\n", walk->step, walk->kind->name, seed);
     }
+    return holds;
+}
+
+static void walk_end(walk_t *walk) {
+    static uint8_t bytes[ROOM + 4 * 65536];
+    const uint64_t file_bytes = (4 * HOST_PAGES + FILE_PAGE) * host_page,
+                   modelled = file_bytes - FILE_PAGE * host_page;
+    wasm_memory_delete(walk->memory);
+    CHECK_EQ(pread(walk->files[1], bytes, (size_t)file_bytes, 0), file_bytes);
+    CHECK(is_painted(bytes, FILE_PAGE * host_page, 6, 0));
+    CHECK(memcmp(bytes + FILE_PAGE * host_page, model.common, (size_t)modelled) == 0);
+    CHECK_EQ(pread(walk->files[0], bytes, (size_t)file_bytes, 0), file_bytes);
+    CHECK(is_painted(bytes, file_bytes, 5, 0));
+    close(walk->files[0]);
+    close(walk->files[1]);
+    host_delete(walk->host);
+}
+
+TEST(anything_in_any_order_comes_to_what_it_must) {
+    size_t kind;
+    for (kind = 0; kind < KINDS; kind++) {
+        walk_t walk = walk_begin(&kinds[kind], seed + (uint32_t)kind == 0 ? 1 : seed + (uint32_t)kind);
+        walk_on(&walk, is_watched() ? 300 : 6000);
+        walk_end(&walk);
+    }
+}
+
+/* ---- a process that has no mappings left ---- */
+
+/* Takes what the system gives, but for a few. False: it gives more than can be taken here. */
+static bool take_mappings(unsigned left) {
+    const size_t pages = 140000;
+    uint8_t *const block = (uint8_t *)mmap(NULL, pages * (size_t)host_page, PROT_NONE,
+                                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t page;
+    if (block == MAP_FAILED) return false;
+    for (page = 1; page < pages; page += 2)
+        if (mprotect(block + page * (size_t)host_page, (size_t)host_page, PROT_READ) != 0) break;
+    if (page >= pages) return false;
+    for (; left > 0; left--) { /* each gives back two: of it and its neighbour */
+        page -= 2;
+        mprotect(block + page * (size_t)host_page, (size_t)host_page, PROT_NONE);
+    }
+    return true;
+}
+
+typedef struct {
+    size_t kind;
+    unsigned left;
+} squeeze_t;
+
+static void walk_in_a_squeeze(void *env) {
+    const squeeze_t *const squeeze = (const squeeze_t *)env;
+    const unsigned spread = squeeze->kind % 2 == 0 ? 0 : 60; /* steps before it gets tight */
+    walk_t walk = walk_begin(&kinds[squeeze->kind], seed + (uint32_t)(squeeze->kind * 100 + squeeze->left) + 1);
+    if (walk.random == 0) walk.random = 1;
+    walk_on(&walk, spread);
+    if (!take_mappings(squeeze->left)) _exit(77);
+    model.squeezed = true;
+    walk_on(&walk, 400);
+    walk_end(&walk);
+}
+
+TEST(a_process_without_mappings_is_told_so_and_nothing_is_changed) {
+    const unsigned most = is_watched() ? 1 : 6;
+    squeeze_t squeeze;
+    for (squeeze.kind = 0; squeeze.kind < KINDS; squeeze.kind++)
+        for (squeeze.left = 0; squeeze.left < most; squeeze.left++) {
+            const int status = in_child(walk_in_a_squeeze, &squeeze);
+            if (status == 77) {
+                puts("skipped: this system limits mappings less than can be tried");
+                return;
+            }
+            if (!CHECK_EQ(status, 0))
+                printf("  %s, %u left, seed %" PRIu32 "\n", kinds[squeeze.kind].name, squeeze.left, seed);
+        }
+}
+
+/* A call that is half done when it fails: its first page could change without a mapping, its second could not.
+ */
+static void half_of_a_protection(void *env) {
+    const kind_t *const kind = (const kind_t *)env;
+    uint64_t page;
+    scene_set(kind);
+    CHECK_STATUS(protect(4, 1, WASM_MEMORY_PROT_READ), WASM_MEMORY_OK);
+    if (!take_mappings(0)) _exit(77);
+    for (page = 5; page < HOST_PAGES - 1; page++) {
+        const wasm_memory_status_t status = protect(4, page - 3, WASM_MEMORY_PROT_NONE);
+        uint8_t byte = 0;
+        if (status == WASM_MEMORY_OK) { /* there was one left after all */
+            CHECK_STATUS(protect(4, page - 3, WASM_MEMORY_PROT_READ), WASM_MEMORY_OK);
+            continue;
+        }
+        CHECK_STATUS(status, WASM_MEMORY_OUT_OF_MEMORY);
+        CHECK_STATUS(wasm_memory_load_u8(scene.memory, 4 * host_page, &byte), WASM_MEMORY_OK);
+        CHECK_EQ(byte, scene.contents[4 * host_page]);
+        CHECK(!faults(scene.base + 4 * host_page, false));
+        CHECK(faults(scene.base + 4 * host_page, true));
+    }
+    CHECK_CONTENTS("protections that were refused");
+    CHECK_STATUS(wasm_memory_reset(scene.memory, NULL), WASM_MEMORY_OK);
+    CHECK_STATUS(wasm_memory_fill(scene.memory, 0, 1, scene.length), WASM_MEMORY_OK);
+    scene_clear();
+}
+
+TEST(a_protection_that_is_refused_is_not_half_done) {
+    size_t kind;
+    for (kind = 0; kind < KINDS; kind++) {
+        kind_t of = kinds[kind];
+        const int status = in_child(half_of_a_protection, &of);
+        if (status == 77) return;
+        if (!CHECK_EQ(status, 0)) printf("  %s\n", of.name);
+    }
+}
+
+/* ---- ranges longer than the kernel copies in one call ---- */
+
+#define CHUNK_BYTES (64 * MIB)
+#define CHUNKS 36
+
+TEST(ranges_of_gigabytes_are_done_whole) {
+    const uint64_t total = CHUNKS * CHUNK_BYTES;
+    const uint64_t length = total - 3;
+    const int file = memfd_create("memory", MFD_CLOEXEC), buffer_file = memfd_create("buffer", MFD_CLOEXEC);
+    const host_t host = host_with_bounds(WASM_MEMORY_BOUNDS_GUARDED);
+    wasm_memory_t *const memory = memory_of(host, pages_64(total / PAGE, NO_MAXIMUM));
+    uint8_t *const base = wasm_memory_view(memory)->base;
+    uint8_t *buffer;
+    uint64_t i;
+    if (is_watched()) return;
+    /* The same bytes over and over, so that little memory is enough. */
+    CHECK_EQ(ftruncate(file, (off_t)CHUNK_BYTES), 0);
+    CHECK_EQ(ftruncate(buffer_file, (off_t)CHUNK_BYTES), 0);
+    buffer =
+        (uint8_t *)mmap(NULL, (size_t)total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (!CHECK(buffer != MAP_FAILED)) return;
+    for (i = 0; i < CHUNKS; i++) {
+        CHECK(mmap(buffer + i * CHUNK_BYTES, CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+                   buffer_file, 0) != MAP_FAILED);
+        CHECK_STATUS(
+            wasm_memory_map_file(memory, i * CHUNK_BYTES, file, 0, CHUNK_BYTES, WASM_MEMORY_MAP_SHARED),
+            WASM_MEMORY_OK);
+    }
+    for (i = 0; i < CHUNK_BYTES; i += 4096) base[i + i / 4096 % 4096] = (uint8_t)(1 + i / 4096 % 255);
+    CHECK_STATUS(wasm_memory_read(memory, 3, buffer, (size_t)length), WASM_MEMORY_OK);
+    CHECK(memcmp(buffer, base + 3, CHUNK_BYTES - 3) == 0);
+    CHECK_STATUS(wasm_memory_fill(memory, 1, 0x21, length), WASM_MEMORY_OK);
+    CHECK(base[1] == 0x21 && memcmp(base + 1, base + 2, CHUNK_BYTES - 2) == 0);
+    CHECK_STATUS(wasm_memory_write(memory, 0, buffer, (size_t)length), WASM_MEMORY_OK);
+    CHECK(memcmp(buffer, base, CHUNK_BYTES - 3) == 0);
+    CHECK_STATUS(wasm_memory_discard(memory, 0, length), WASM_MEMORY_OK);
+    CHECK(is_zero(base, CHUNK_BYTES - 3));
+    munmap(buffer, (size_t)total);
+    wasm_memory_delete(memory);
+    host_delete(host);
+    close(file);
+    close(buffer_file);
 }
 
 int main(int count, char **arguments) {
@@ -1927,6 +2225,9 @@ int main(int count, char **arguments) {
     RUN(memories_on_the_heap_are_refused);
     RUN(pages_of_one_byte_are_mapped_by_host_pages);
     RUN(anything_in_any_order_comes_to_what_it_must);
+    RUN(a_process_without_mappings_is_told_so_and_nothing_is_changed);
+    RUN(a_protection_that_is_refused_is_not_half_done);
+    RUN(ranges_of_gigabytes_are_done_whole);
     return check_finish();
 }
 

@@ -247,7 +247,7 @@ TEST(stats_are_written_as_far_as_they_fit) {
                 END(wasm_memory_stats_t, grow_count), END(wasm_memory_stats_t, grow_failures),
                 END(wasm_memory_stats_t, waiters), END(wasm_memory_stats_t, map_alignment_bytes),
                 END(wasm_memory_stats_t, bounds), END(wasm_memory_stats_t, may_move), END(wasm_memory_stats_t, shared),
-                END(wasm_memory_stats_t, resident_bytes));
+                END(wasm_memory_stats_t, resident_bytes), END(wasm_memory_stats_t, dirty_granule_bytes));
     wasm_memory_delete(memory);
     host_delete(host);
 }

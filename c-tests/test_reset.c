@@ -1041,6 +1041,7 @@ typedef struct {
     shape_t of;
     uint64_t length, peak, growths;
     uint8_t *base, *bytes; /* bytes: LARGEST */
+    const char *last;      /* what was done with it, to be told */
 } tenant_t;
 
 typedef struct {
@@ -1168,8 +1169,8 @@ static void tenant_check(world_t *world, size_t who) {
         uint64_t at = 0;
         char what[100];
         while (bytes[at] == tenant->bytes[at]) at++;
-        snprintf(what, sizeof what, "byte %" PRIu64 " of %" PRIu64 " is %u, not %u", at, tenant->length,
-                 tenant->bytes[at], bytes[at]);
+        snprintf(what, sizeof what, "after %s, byte %" PRIu64 " of %" PRIu64 " is %u, not %u", tenant->last, at,
+                 tenant->length, bytes[at], tenant->bytes[at]);
         check_world(world, false, what, who);
     }
     if (random_below(world, 8) == 0) {
@@ -1207,6 +1208,7 @@ static void tenant_comes(world_t *world, size_t who) {
     const bool from_image = picture->image != NULL && random_below(world, 3) != 0;
     wasm_memory_status_t status;
     tenant_leaves(tenant);
+    tenant->last = from_image ? "creation from an image" : "creation";
     tenant->of = random_shape(world);
     tenant->length = minimum_of(tenant->of);
     if (!from_image) {
@@ -1240,6 +1242,8 @@ static void tenant_is_reset(world_t *world, size_t who) {
     uint64_t length = minimum_of(tenant->of);
     if (picture != NULL && picture->whole) length = most(length, picture->end);
     if (world->kind->host_made) length = most(length, tenant->length);
+    tenant->last =
+        status == WASM_MEMORY_OK ? picture != NULL ? "reset to an image" : "reset" : "a reset that failed";
     if (tenant->of.shared) {
         check_world(world, status == WASM_MEMORY_SHARED, "a shared memory is not reset", who);
         return;
@@ -1263,6 +1267,7 @@ static void tenant_grows(world_t *world, size_t who) {
                   : random_below(world, room + 2);
     const wasm_memory_status_t status = wasm_memory_try_grow(tenant->memory, delta, NULL);
     const uint64_t length = tenant->length + delta * page;
+    tenant->last = status == WASM_MEMORY_OK ? "growth" : "a growth that failed";
     if (delta > room) {
         check_world(world, status == WASM_MEMORY_MAXIMUM_EXCEEDED, "the maximum holds", who);
         return;
@@ -1284,6 +1289,7 @@ static void tenant_writes(world_t *world, size_t who) {
     const uint8_t value = (uint8_t)random_below(world, 256);
     wasm_memory_status_t status = WASM_MEMORY_OK;
     if (tenant->length == 0) return;
+    tenant->last = "a write";
     switch (random_below(world, 9)) {
     case 0:
     case 1:

@@ -117,6 +117,18 @@ impl Engine {
         wanted: &Wanted<'_>,
         outgrown: Option<Bounds>,
     ) -> Result<Region, Error> {
+        let &Wanted { ty, needed, image } = wanted;
+        if outgrown.is_none()
+            && let Some(region) = self.0.pool.take_again(ty, needed, image)
+        {
+            return Ok(region);
+        }
+        let region = self.acquire_anew(wanted, outgrown)?;
+        self.0.pool.remember(ty, needed, &region);
+        Ok(region)
+    }
+
+    fn acquire_anew(&self, wanted: &Wanted<'_>, outgrown: Option<Bounds>) -> Result<Region, Error> {
         let needed = wanted.needed as u64;
         let Some(pool) = self.0.pool_options else {
             return self.climb_down(wanted, outgrown, None);

@@ -16,6 +16,7 @@ use crate::image::MemoryImage;
 use crate::plan::{Layout, PoolOptions};
 use crate::region::{Region, Slab, Used, clean_together, empty_together};
 use crate::sys::{self, HostCaps, OsError};
+use crate::types::MemoryType;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, TryLockError};
@@ -87,8 +88,18 @@ struct Idle {
     used: Vec<Used>,
     /// The room of the last batch, for the next.
     spare: Vec<Used>,
+    /// What the last memory got that had to be planned for.
+    recent: Option<Recent>,
     hits: u64,
     returns: u32,
+}
+
+/// The shape that a memory of this type got, of which so many bytes were needed.
+#[derive(Clone, Copy, Debug)]
+struct Recent {
+    ty: MemoryType,
+    needed: usize,
+    layout: Layout,
 }
 
 /// Clean regions of one shape with one image.
@@ -280,26 +291,62 @@ impl Pool {
         needed: usize,
         image: Option<&MemoryImage>,
     ) -> Option<Region> {
-        for shard in self.shards() {
+        self.shards().find_map(|shard| {
             if shard.count.load(Ordering::Relaxed) == 0 {
-                continue;
+                return None;
             }
-            let Some(mut idle) = attempt(&shard.idle) else { continue };
-            let mut found = idle.take(layout, image);
-            if found.is_none() && idle.used.iter().any(|used| used.region.layout() == layout) {
-                idle = self.clean_used(shard, idle);
-                found = idle.take(layout, image);
-            }
-            let Some(mut region) = found else { continue };
-            idle.hits = idle.hits.wrapping_add(1);
-            shard.leaves(&region);
-            drop(idle);
-            match region.renew(needed, image) {
-                Ok(()) => return Some(region),
-                Err(_) => self.retire(region),
+            self.take_from(shard, attempt(&shard.idle)?, layout, needed, image)
+        })
+    }
+
+    /// An idle region of the shape that the last memory of this type got.
+    pub(crate) fn take_again(
+        &self,
+        ty: &MemoryType,
+        needed: usize,
+        image: Option<&MemoryImage>,
+    ) -> Option<Region> {
+        let shard = self.shards().next()?;
+        let idle = attempt(&shard.idle)?;
+        let Recent { layout, .. } =
+            idle.recent.filter(|recent| recent.needed == needed && recent.ty == *ty)?;
+        self.take_from(shard, idle, &layout, needed, image)
+    }
+
+    /// Remembers the shape that a memory of this type has got.
+    pub(crate) fn remember(&self, ty: &MemoryType, needed: usize, region: &Region) {
+        if region.is_pooled()
+            && let Some(shard) = self.shards().next()
+            && let Some(mut idle) = attempt(&shard.idle)
+        {
+            idle.recent = Some(Recent { ty: *ty, needed, layout: *region.layout() });
+        }
+    }
+
+    fn take_from<'a>(
+        &self,
+        shard: &'a Shard,
+        mut idle: MutexGuard<'a, Idle>,
+        layout: &Layout,
+        needed: usize,
+        image: Option<&MemoryImage>,
+    ) -> Option<Region> {
+        let mut found = idle.take(layout, image);
+        if found.is_none() && idle.used.iter().any(|used| used.region.layout() == layout) {
+            idle = self.clean_used(shard, idle);
+            found = idle.take(layout, image);
+        }
+        let mut region = found?;
+        idle.hits = idle.hits.wrapping_add(1);
+        shard.leaves(&region);
+        drop(idle);
+        match region.renew(needed, image) {
+            Ok(()) => Some(region),
+            Err(_) => {
+                self.retire(region);
+                None
             }
         }
-        None
     }
 
     /// Takes a region back from a memory that is gone and wrote no further than `bytes`.
@@ -404,7 +451,8 @@ impl Pool {
         }
         let few = FEW_BYTES.saturating_mul(room as u64);
         shard.cleans_at_once.store(bytes > few, Ordering::Relaxed);
-        for (index, Used { region, is_clean, .. }) in batch.drain(..).enumerate() {
+        // The lowest is the next to be used, so that the next batch is in order already.
+        for (index, Used { region, is_clean, .. }) in batch.drain(..).enumerate().rev() {
             if !is_clean {
                 self.retire(region);
             } else if index < room {

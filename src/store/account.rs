@@ -32,6 +32,9 @@ impl Default for Limits {
     }
 }
 
+/// An account that has had more memories than this gives their slots back when the last is gone.
+const SLOTS_KEPT: usize = 1024;
+
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) limits: Limits,
@@ -174,6 +177,10 @@ impl Account {
             self.free = Some(slot);
             self.memories = self.memories.saturating_sub(1);
             self.total_bytes = self.total_bytes.saturating_sub(charged.into());
+        }
+        if self.memories == 0 && self.slots.capacity() > SLOTS_KEPT {
+            self.slots = Vec::new();
+            self.free = None;
         }
     }
 

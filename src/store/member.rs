@@ -9,40 +9,58 @@ use crate::memory::{Growth, Memory, SharedMemory};
 use crate::units::Pages;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{Ordering, compiler_fence};
+use core::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
 
 /// A memory and the store whose limits it obeys.
 #[derive(Debug)]
 pub(crate) struct Member {
     // Before the store: what the host attached to the memory ends before what it gave to the store.
-    memory: Ref<Memory>,
+    held: Held,
     store: Store,
-    slot: usize,
+    /// Set once, before anybody else has the member.
+    slot: AtomicUsize,
 }
+
+/// Whose memory it is.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// The store's alone.
+    Own(Memory),
+    /// Other stores' too.
+    Shared(Ref<Memory>),
+}
+
+/// The slot of a member that has none.
+const NO_SLOT: usize = usize::MAX;
 
 impl Drop for Member {
     fn drop(&mut self) {
-        // The account reads the memory's length, which still exists here.
-        self.store.account().leave(self.slot);
+        let slot = *self.slot.get_mut();
+        if slot != NO_SLOT {
+            // Before the memory goes, whose length the account reads.
+            self.store.account().leave(slot);
+        }
     }
 }
 
 impl Member {
     /// Lets a memory of so many bytes into a store, if the limits allow them.
-    pub(super) fn admit(
-        store: &Store,
-        memory: Ref<Memory>,
-        bytes: u64,
-    ) -> Result<StoreMemory, Error> {
-        let view = NonNull::from(memory.view());
-        // The memory stays where it is, behind its reference, and leaves the slot when it is dropped.
+    pub(super) fn admit(store: &Store, held: Held, bytes: u64) -> Result<StoreMemory, Error> {
+        let slot = AtomicUsize::new(NO_SLOT);
+        let member = Ref::try_new(Self { held, store: store.clone(), slot })?;
+        // The memory stays where it is from now on, and leaves the slot when it is dropped.
+        let view = NonNull::from(member.memory().view());
         let slot = store.account().enter(view, bytes)?;
-        Ok(StoreMemory(Ref::try_new(Self { memory, store: store.clone(), slot })?))
+        member.slot.store(slot, Ordering::Relaxed);
+        Ok(StoreMemory(member))
     }
 
     #[inline]
     pub(crate) fn memory(&self) -> &Memory {
-        &self.memory
+        match &self.held {
+            Held::Own(memory) => memory,
+            Held::Shared(memory) => memory,
+        }
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -51,12 +69,15 @@ impl Member {
 
     /// See [`StoreMemory::share`].
     pub(crate) fn share(&self) -> Result<SharedMemory, Error> {
-        SharedMemory::of(&self.memory)
+        match &self.held {
+            Held::Own(_) => Err(Error::NotShared),
+            Held::Shared(memory) => SharedMemory::of(memory),
+        }
     }
 
     /// Whether both are the same memory, through whichever stores.
     pub(crate) fn same(&self, other: &Self) -> bool {
-        self.memory.same(&other.memory)
+        core::ptr::eq(self.memory(), other.memory())
     }
 
     /// Whether growth calls code of the host's, which may delete handles, for example.
@@ -73,7 +94,7 @@ impl Member {
     /// Grows where nobody is to be asked.
     #[inline(never)]
     pub(crate) fn grow_unasked(&self, delta: Pages) -> Result<Pages, Error> {
-        let grown = self.memory.grow(delta);
+        let grown = self.memory().grow(delta);
         if grown.is_ok() {
             self.count_late();
         }
@@ -83,20 +104,20 @@ impl Member {
     /// The same where nothing but the length is to be changed: see [`Memory::grow_within`].
     #[inline]
     pub(crate) fn grow_within(&self, delta: Pages) -> Option<Pages> {
-        let previous = self.memory.grow_within(delta)?;
+        let previous = self.memory().grow_within(delta)?;
         self.count_late();
         Some(previous)
     }
 
     /// The memory's in the account of the store.
     pub(super) fn slot(&self) -> usize {
-        self.slot
+        self.slot.load(Ordering::Relaxed)
     }
 
     #[cold]
     #[inline(never)]
     fn charge_late(&self) {
-        self.store.account().charge_late(self.slot, self.memory.byte_length() as u64);
+        self.store.account().charge_late(self.slot(), self.memory().byte_length() as u64);
     }
 
     /// For limits that were set while the memory grew without asking: their count may have been made just
@@ -113,10 +134,10 @@ impl Member {
     fn grow_asking(&self, delta: Pages) -> Result<Pages, Error> {
         self.counting(|asked| {
             loop {
-                let Some(growth) = self.memory.plan_growth(delta)? else {
-                    return Ok(self.memory.pages());
+                let Some(growth) = self.memory().plan_growth(delta)? else {
+                    return Ok(self.memory().pages());
                 };
-                self.store.ask_now(Some(self.slot), &self.request(growth), asked)?;
+                self.store.ask_now(Some(self.slot()), &self.request(growth), asked)?;
                 if let Some(previous) = self.perform(growth)? {
                     return Ok(previous);
                 }
@@ -125,22 +146,22 @@ impl Member {
     }
 
     pub(super) fn request(&self, growth: Growth) -> Request {
-        Request::growth(self.memory.declared_type(), growth.current, growth.wanted)
+        Request::growth(self.memory().declared_type(), growth.current, growth.wanted)
     }
 
     /// Does what the limiter allowed; `None` when the length has changed since it was asked.
     pub(super) fn perform(&self, growth: Growth) -> Result<Option<Pages>, Error> {
-        if self.memory.pages() != growth.current {
+        if self.memory().pages() != growth.current {
             return Ok(None);
         }
         let Request { current_bytes, desired_bytes, .. } = self.request(growth);
-        self.store.account().charge(self.slot, current_bytes, desired_bytes)?;
-        let grown = self.memory.perform_growth(growth);
+        self.store.account().charge(self.slot(), current_bytes, desired_bytes)?;
+        let grown = self.memory().perform_growth(growth);
         if !matches!(grown, Ok(Some(_))) {
             let more = desired_bytes.saturating_sub(current_bytes);
-            let length = self.memory.byte_length() as u64;
-            self.store.account().uncharge(self.slot, more, length);
-        } else if self.memory.is_shared() {
+            let length = self.memory().byte_length() as u64;
+            self.store.account().uncharge(self.slot(), more, length);
+        } else if self.memory().is_shared() {
             // Another thread may have taken back what it was charged for since, and what this one was with it.
             self.charge_late();
         }
@@ -149,10 +170,10 @@ impl Member {
 
     /// See [`StoreMemory::reset`].
     pub(crate) fn reset(&self, image: Option<&MemoryImage>) -> Result<(), Error> {
-        let (current, wanted) = self.memory.plan_reset(image)?;
+        let (current, wanted) = self.memory().plan_reset(image)?;
         let reset = || {
-            let reset = self.memory.reset(image);
-            self.store.account().charge_exactly(self.slot, self.memory.byte_length() as u64);
+            let reset = self.memory().reset(image);
+            self.store.account().charge_exactly(self.slot(), self.memory().byte_length() as u64);
             reset
         };
         if wanted <= current || !self.growth_calls_host() {
@@ -160,9 +181,9 @@ impl Member {
         }
         let growth = Growth { current, wanted };
         self.store.telling(|asked| {
-            self.store.ask_now(Some(self.slot), &self.request(growth), asked)?;
+            self.store.ask_now(Some(self.slot()), &self.request(growth), asked)?;
             let Request { current_bytes, desired_bytes, .. } = self.request(growth);
-            self.store.account().charge(self.slot, current_bytes, desired_bytes)?;
+            self.store.account().charge(self.slot(), current_bytes, desired_bytes)?;
             reset()
         })
     }
@@ -175,7 +196,7 @@ impl Member {
         self.store.telling(|asked| {
             let done = body(asked);
             if done.is_err() {
-                self.memory.count_failed_growth();
+                self.memory().count_failed_growth();
             }
             done
         })

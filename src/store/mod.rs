@@ -13,6 +13,7 @@ mod question;
 pub use account::Limits;
 pub use future::MemoryFuture;
 pub use limiter::{AsyncLimiter, Limiter, Request};
+use member::Held;
 pub(crate) use member::Member;
 pub use member::StoreMemory;
 pub(crate) use question::ReadyCallback;
@@ -161,7 +162,7 @@ impl Store {
         let memory = shared.0.clone();
         if !self.asks() {
             let bytes = memory.byte_length() as u64;
-            return Member::admit(self, memory, bytes);
+            return Member::admit(self, Held::Shared(memory), bytes);
         }
         self.telling(|asked| {
             loop {
@@ -169,7 +170,7 @@ impl Store {
                 self.ask_now(None, &request, asked)?;
                 // If it has grown since, the question was another one.
                 if memory.byte_length() as u64 == request.desired_bytes {
-                    return Member::admit(self, memory, request.desired_bytes);
+                    return Member::admit(self, Held::Shared(memory), request.desired_bytes);
                 }
             }
         })
@@ -182,9 +183,11 @@ impl Store {
 
     /// Makes the memory, of which the limiter has been asked.
     fn make(&self, ty: MemoryType, image: Option<&MemoryImage>) -> Result<StoreMemory, Error> {
-        let memory = Ref::try_new(Memory::starting_with(&self.0.engine, ty, image)?)?;
+        let memory = Memory::starting_with(&self.0.engine, ty, image)?;
         let bytes = memory.byte_length() as u64;
-        Member::admit(self, memory, bytes)
+        let held =
+            if ty.is_shared() { Held::Shared(Ref::try_new(memory)?) } else { Held::Own(memory) };
+        Member::admit(self, held, bytes)
     }
 
     /// Runs what may fail, and tells the limiter if it does: the one that was asked, or else the one

@@ -6,7 +6,7 @@
 use super::{OsError, injection, last_error};
 use core::mem::MaybeUninit;
 use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
 /// Pages that follow one another and were written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ const FILE: u64 = 1 << 2;
 const PRESENT: u64 = 1 << 3;
 const SWAPPED: u64 = 1 << 4;
 const ZERO_PAGE: u64 = 1 << 5;
+/// A page that `install_guard` made to fault; such pages seem to be swapped out otherwise. From Linux 6.15 on.
+const GUARD: u64 = 1 << 8;
 
 /// `struct pm_scan_arg` of the kernel.
 #[repr(C)]
@@ -57,6 +59,11 @@ const PAGEMAP_SCAN: libc::Ioctl = libc::_IOWR::<Scan>(0x66, 16);
 /// than all the rest.
 const REGIONS: usize = 320;
 
+/// What pages are that nobody has written.
+const UNWRITTEN: u64 = FILE | ZERO_PAGE;
+/// Whether the kernel does not know guards among the pages.
+static HAS_NO_GUARDS: AtomicBool = AtomicBool::new(false);
+
 /// Calls `found` for the pages of a range that were written since they were mapped, ascending, all of them. Pages of a
 /// private mapping of a file count when they are no longer the file's. After a failure it is not known
 /// which of the pages behind the last one found were written.
@@ -71,6 +78,8 @@ pub(crate) fn written_pages(
     // The kernel allocates a buffer of the same size: no more than there can be.
     let most = bytes.checked_div(page_bytes).unwrap_or(0).div_ceil(2).clamp(1, REGIONS);
     let start = start.addr().get() as u64;
+    let left_out =
+        if HAS_NO_GUARDS.load(Ordering::Relaxed) { UNWRITTEN } else { UNWRITTEN | GUARD };
     let mut scan = Scan {
         size: size_of::<Scan>() as u64,
         flags: 0,
@@ -81,14 +90,23 @@ pub(crate) fn written_pages(
         region_count: most as u64,
         max_pages: 0,
         // Neither a page of a file nor the page of zeros that reading shows; in memory or swapped out.
-        category_inverted: FILE | ZERO_PAGE,
-        category_mask: FILE | ZERO_PAGE,
+        category_inverted: left_out,
+        category_mask: left_out,
         category_anyof_mask: PRESENT | SWAPPED,
         return_mask: PRESENT | SWAPPED,
     };
     // The kernel fills only so many regions at a time: on until it has seen the whole range.
     while scan.start < scan.end {
-        let filled = page_map::scan(&mut scan)?;
+        let filled = match page_map::scan(&mut scan) {
+            Err(_) if scan.category_mask & GUARD != 0 => {
+                scan.category_inverted = UNWRITTEN;
+                scan.category_mask = UNWRITTEN;
+                let filled = page_map::scan(&mut scan)?;
+                HAS_NO_GUARDS.store(true, Ordering::Relaxed);
+                filled
+            }
+            filled => filled?,
+        };
         for region in regions.iter().take(filled) {
             // SAFETY: the kernel has filled so many; any bits are a value.
             let region = unsafe { region.assume_init() };
@@ -142,8 +160,10 @@ mod page_map {
             unsafe { libc::open(c"/proc/self/pagemap".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
         let answer = if file < 0 { Err(last_error()) } else { call(file, scan) };
         let now = if answer.is_ok() { file.saturating_add(1) } else { UNAVAILABLE };
-        // Out of descriptors is no lasting state.
-        let is_lasting = file >= 0 || !matches!(answer, Err(OsError(libc::EMFILE | libc::ENFILE)));
+        // Out of descriptors is no lasting state, and a question that the kernel does not know is not about scans.
+        let refused = answer.err().unwrap_or(OsError::none());
+        let is_lasting =
+            !matches!(refused, OsError(libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EINVAL));
         let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
         let is_kept = is_lasting && place.compare_exchange(known, now, success, failure).is_ok();
         if file >= 0 && !(is_kept && answer.is_ok()) {

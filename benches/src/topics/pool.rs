@@ -136,12 +136,12 @@ fn cycle(name: &str, shape: Shape) -> Row {
         1 => " touch one page,".into(),
         _ => format!(" touch {touched} pages,"),
     };
-    let row = match (fill, pages) {
+    let about = match (fill, pages) {
         (Fill::Zeros, 1) => format!("new of 64 KiB in a pool,{touch} delete"),
-        (Fill::Zeros, _) => format!("new of {pages} times 64 KiB in a pool,{touch} delete"),
+        (Fill::Zeros, _) => format!("new of 1 MiB in a pool,{touch} delete"),
         (Fill::Image, _) => format!("new from an image of 1 MiB in a pool,{touch} delete"),
     };
-    let row = Row::new(format!("pool/{name}"), row);
+    let row = Row::new(format!("pool/{name}"), about);
     let in_place = move || cycled(shape, move || InPlace::open(pages, fill));
     let row = match (fill, touched) {
         (Fill::Zeros, 0) => row.floor(MALLOC, malloc),
