@@ -1066,7 +1066,9 @@ typedef struct {
     bool broken;      /* something was wrong: it was told, and nothing goes on */
 } world_t;
 
-/* Of few sizes and sizes around limits. */
+/* Where address space is short, fewer live at once, and some come in vain. */
+static uint64_t tenants(void) { return is_watched() ? 3 : TENANTS; }
+
 static uint64_t random_below(world_t *world, uint64_t end) {
     return end == 0 ? 0 : next_random(&world->random) % end;
 }
@@ -1369,7 +1371,7 @@ static void picture_is_drawn(world_t *world, size_t which) {
 
 static void picture_is_taken(world_t *world, size_t which) {
     picture_t *const picture = &world->pictures[which];
-    const tenant_t *const tenant = &world->tenants[random_below(world, TENANTS)];
+    const tenant_t *const tenant = &world->tenants[random_below(world, tenants())];
     if (tenant->memory == NULL) return;
     wasm_memory_image_delete(picture->image);
     picture->image = NULL;
@@ -1398,7 +1400,8 @@ static void nothing_with_a_range(void *env, uint64_t offset, uint64_t length) {
 /* Steps of everything. */
 static void world_lives(world_t *world, uint64_t steps) {
     for (; steps > 0 && !world->broken; steps--, world->step++) {
-        const size_t who = (size_t)random_below(world, TENANTS), which = (size_t)random_below(world, PICTURES);
+        const size_t who = (size_t)random_below(world, tenants()),
+                     which = (size_t)random_below(world, PICTURES);
         const uint64_t chance = random_below(world, 100);
         if (world->tenants[who].memory == NULL || chance < 12) {
             tenant_comes(world, who);
@@ -1439,6 +1442,7 @@ static bool world_new(world_t *world, const kind_t *kind, uint64_t part) {
     world->kind = kind;
     world->host = host_of(kind);
     world->started_with = part;
+    world->in_need = is_watched();
     world->random = (seed + part * UINT64_C(0x9e3779b97f4a7c15)) | 1;
     for (i = 0; i < 8; i++) next_random(&world->random);
     snprintf(world->path, sizeof world->path, "%.30s/reset-%ld-%d",
@@ -1718,10 +1722,10 @@ static void live_restricted(void *env) {
         world_ends(restricted->world);
         return;
     }
-    restricted->world->in_need = restricted->in_need;
+    restricted->world->in_need |= restricted->in_need;
     live_on_and_end(restricted->world);
     if (world_new(&own, restricted->world->kind, restricted->world->started_with + 500)) {
-        own.in_need = restricted->in_need;
+        own.in_need |= restricted->in_need;
         world_lives(&own, steps_of(1000));
     }
     world_ends(&own);

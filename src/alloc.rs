@@ -180,12 +180,15 @@ impl<T> Drop for Ref<T> {
         if counted.references.load(Ordering::Relaxed) >= IMMORTAL {
             return;
         }
-        if counted.references.fetch_sub(1, Ordering::Release) != 1 {
-            return;
+        // Nobody makes another reference where this is the only one, so nothing has to be subtracted then. All that
+        // other threads did with the object happens before it is dropped here. (A fence would do as well, but
+        // ThreadSanitizer does not understand fences.)
+        if counted.references.load(Ordering::Acquire) != 1 {
+            if counted.references.fetch_sub(1, Ordering::Release) != 1 {
+                return;
+            }
+            counted.references.load(Ordering::Acquire);
         }
-        // All that other threads did with the object happens before it is dropped here. (A fence would do as
-        // well, but ThreadSanitizer does not understand fences.)
-        counted.references.load(Ordering::Acquire);
         // SAFETY: this was the last reference, and the target was made by try_box.
         drop(unsafe { Box::from_raw(self.target.as_ptr()) });
     }

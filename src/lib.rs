@@ -22,7 +22,7 @@
 //! ```text
 //! ffi -> store -> memory -> engine -> pool -> region -> image, plan -> sys
 //!                        -> wait, racy                             -> sys
-//!                              types, units, error, alloc, attachment, creator: for all
+//!                              types, units, error, alloc, try_lock, attachment, creator: for all
 //! ```
 //!
 //! | room | owns |
@@ -39,6 +39,7 @@
 //! | `plan` | address-space arithmetic, without touching any |
 //! | `types`, `units` | memory types and the units of the specification |
 //! | `error`, `alloc` | why things fail; objects whose allocation can fail |
+//! | `try_lock` | a lock that nobody waits for |
 //! | `attachment` | what a host hangs on a memory or a store |
 //! | `creator` | what a host implements to provide the bytes of memories |
 //! | `sys` | the operating system |
@@ -62,6 +63,7 @@ mod racy;
 mod region;
 mod store;
 mod sys;
+mod try_lock;
 mod types;
 mod units;
 mod wait;

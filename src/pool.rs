@@ -6,7 +6,7 @@
 //! bin for a memory of its shape. Slots of slabs wait until there are some, and are cleaned together. What cannot be
 //! shown to be clean never comes back.
 //!
-//! Locks here are only tried, or waited for a while: in the child of a fork, whoever held one is gone.
+//! Locks are only tried, or waited for a while: in the child of a fork, whoever held one is gone.
 
 #![forbid(unsafe_code)]
 
@@ -16,10 +16,10 @@ use crate::image::MemoryImage;
 use crate::plan::{Layout, PoolOptions};
 use crate::region::{Region, Slab, Used, clean_together, empty_together};
 use crate::sys::{self, HostCaps, OsError};
+use crate::try_lock::{Taken, TryLock};
 use crate::types::MemoryType;
 use core::cell::Cell;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, TryLockError};
 
 /// Without options, a shard keeps so many regions.
 const WARM_REGIONS: usize = 16;
@@ -46,7 +46,7 @@ const FEW_BYTES: u64 = 16 << 10;
 #[derive(Debug)]
 pub(crate) struct Pool {
     shards: Vec<Shard>,
-    slabs: Mutex<Vec<Ref<Slab>>>,
+    slabs: TryLock<Vec<Ref<Slab>>>,
     limits: Limits,
     /// How many regions there are, with memories in them or not.
     regions: AtomicU64,
@@ -73,7 +73,7 @@ struct Limits {
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Shard {
-    idle: Mutex<Idle>,
+    idle: TryLock<Idle>,
     /// How many regions lie in it, and the bytes that they have in memory: for who wants to know without the lock.
     count: AtomicUsize,
     resident_bytes: AtomicU64,
@@ -146,28 +146,6 @@ fn home() -> usize {
     let number = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
     NUMBER.set(number);
     number as usize
-}
-
-/// The lock, if nobody has it.
-fn attempt<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match lock.try_lock() {
-        Ok(guard) => Some(guard),
-        // Nothing panics while a lock is held; if it were otherwise, the lists would be whole.
-        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(TryLockError::WouldBlock) => None,
-    }
-}
-
-/// The lock, unless somebody has it for much longer than anybody has it here.
-fn patiently<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    const ATTEMPTS: u32 = 20_000;
-    (0..ATTEMPTS).find_map(|_| {
-        let guard = attempt(lock);
-        if guard.is_none() {
-            std::thread::yield_now();
-        }
-        guard
-    })
 }
 
 impl Bin {
@@ -267,7 +245,7 @@ impl Pool {
         shards.resize_with(count, Shard::default);
         Ok(Self {
             shards,
-            slabs: Mutex::default(),
+            slabs: TryLock::default(),
             limits,
             regions: AtomicU64::new(0),
             address_space: AtomicU64::new(0),
@@ -295,7 +273,7 @@ impl Pool {
             if shard.count.load(Ordering::Relaxed) == 0 {
                 return None;
             }
-            self.take_from(shard, attempt(&shard.idle)?, layout, needed, image)
+            self.take_from(shard, shard.idle.attempt()?, layout, needed, image)
         })
     }
 
@@ -307,7 +285,7 @@ impl Pool {
         image: Option<&MemoryImage>,
     ) -> Option<Region> {
         let shard = self.shards().next()?;
-        let idle = attempt(&shard.idle)?;
+        let idle = shard.idle.attempt()?;
         let Recent { layout, .. } =
             idle.recent.filter(|recent| recent.needed == needed && recent.ty == *ty)?;
         self.take_from(shard, idle, &layout, needed, image)
@@ -317,7 +295,7 @@ impl Pool {
     pub(crate) fn remember(&self, ty: &MemoryType, needed: usize, region: &Region) {
         if region.is_pooled()
             && let Some(shard) = self.shards().next()
-            && let Some(mut idle) = attempt(&shard.idle)
+            && let Some(mut idle) = shard.idle.attempt()
         {
             idle.recent = Some(Recent { ty: *ty, needed, layout: *region.layout() });
         }
@@ -326,7 +304,7 @@ impl Pool {
     fn take_from<'a>(
         &self,
         shard: &'a Shard,
-        mut idle: MutexGuard<'a, Idle>,
+        mut idle: Taken<'a, Idle>,
         layout: &Layout,
         needed: usize,
         image: Option<&MemoryImage>,
@@ -362,7 +340,7 @@ impl Pool {
         if !self.has_room(home) {
             return self.let_go(region, bytes);
         }
-        let image = region.image().cloned();
+        let image = region.image_to_keep();
         if region.clean(bytes, image.as_ref(), self.limits.keep).is_err() {
             return self.retire(region);
         }
@@ -371,11 +349,11 @@ impl Pool {
             home.cleans_at_once.store(region.resident_bytes() > FEW_BYTES, Ordering::Relaxed);
         }
         for shard in self.shards() {
-            if let Some(idle) = attempt(&shard.idle) {
+            if let Some(idle) = shard.idle.attempt() {
                 return self.put_clean(shard, idle, region);
             }
         }
-        match patiently(&home.idle) {
+        match home.idle.patiently() {
             Some(idle) => self.put_clean(home, idle, region),
             None => self.drop_region(region),
         }
@@ -386,7 +364,7 @@ impl Pool {
             && shard.resident_bytes.load(Ordering::Relaxed) < self.limits.keep_in_all
     }
 
-    fn put_clean(&self, shard: &Shard, mut idle: MutexGuard<'_, Idle>, region: Region) {
+    fn put_clean(&self, shard: &Shard, mut idle: Taken<'_, Idle>, region: Region) {
         shard.enters(&region);
         let outcome = idle.put(region);
         if let Err(region) = &outcome {
@@ -404,7 +382,7 @@ impl Pool {
 
     /// Takes a slot that is to wait.
     fn put_used(&self, home: &Shard, used: Used) {
-        let Some(mut idle) = attempt(&home.idle).or_else(|| patiently(&home.idle)) else {
+        let Some(mut idle) = home.idle.patiently() else {
             return self.let_go(used.region, used.bytes);
         };
         home.add(1);
@@ -419,11 +397,7 @@ impl Pool {
     }
 
     /// Cleans the slots that wait in a shard, or as many as it may keep; the others go back to their slabs.
-    fn clean_used<'a>(
-        &self,
-        shard: &'a Shard,
-        mut idle: MutexGuard<'a, Idle>,
-    ) -> MutexGuard<'a, Idle> {
+    fn clean_used<'a>(&self, shard: &'a Shard, mut idle: Taken<'a, Idle>) -> Taken<'a, Idle> {
         let spare = core::mem::take(&mut idle.spare);
         let mut batch = core::mem::replace(&mut idle.used, spare);
         let clean = shard.count.load(Ordering::Relaxed).saturating_sub(batch.len());
@@ -436,7 +410,7 @@ impl Pool {
             for near in kept.chunk_by_mut(|one, next| one.region.is_near(&next.region)) {
                 if !clean_together(near, self.limits.keep) {
                     for used in near {
-                        let image = used.region.image().cloned();
+                        let image = used.region.image_to_keep();
                         let (bytes, keep) = (used.bytes, self.limits.keep);
                         used.is_clean = used.region.clean(bytes, image.as_ref(), keep).is_ok();
                     }
@@ -578,7 +552,7 @@ impl Pool {
         if let Some(shard) = self.shards().next()
             && shard.count.load(Ordering::Relaxed).saturating_add(CARVED_TOGETHER)
                 <= self.limits.idle
-            && let Some(mut idle) = attempt(&shard.idle)
+            && let Some(mut idle) = shard.idle.attempt()
         {
             let mut more = Vec::new();
             let wanted = CARVED_TOGETHER.wrapping_sub(1);
@@ -612,7 +586,7 @@ impl Pool {
         host: &HostCaps,
         room: impl Fn(u64) -> bool,
     ) -> Result<Ref<Slab>, OsError> {
-        let mut slabs = patiently(&self.slabs).ok_or(OsError::no_memory())?;
+        let mut slabs = self.slabs.patiently().ok_or(OsError::no_memory())?;
         let mut of_shape = slabs.iter().rev().filter(|slab| slab.layout() == layout);
         if let Some(slab) = of_shape.clone().find(|slab| slab.has_free()) {
             return Ok(slab.clone());
@@ -647,7 +621,7 @@ impl Pool {
     pub(crate) fn trim(&self) -> bool {
         let mut any = false;
         for shard in &self.shards {
-            let Some(mut idle) = patiently(&shard.idle) else { continue };
+            let Some(mut idle) = shard.idle.patiently() else { continue };
             let mut used = core::mem::take(&mut idle.used);
             let bins = core::mem::take(&mut idle.bins);
             idle.spare = Vec::new();
@@ -675,7 +649,7 @@ impl Pool {
                 }
             }
         }
-        if let Some(mut slabs) = patiently(&self.slabs) {
+        if let Some(mut slabs) = self.slabs.patiently() {
             slabs.retain(|slab| {
                 let unused = slab.is_unused();
                 if unused {
@@ -703,7 +677,7 @@ impl Pool {
         };
         let mut hits = 0u64;
         for shard in &self.shards {
-            let Some(idle) = patiently(&shard.idle) else { continue };
+            let Some(idle) = shard.idle.patiently() else { continue };
             hits = hits.wrapping_add(idle.hits);
             for region in idle.bins.iter().flat_map(|bin| &bin.regions) {
                 count(region.idle_resident_bytes(None), false);

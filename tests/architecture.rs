@@ -15,11 +15,11 @@ use std::path::{Path, PathBuf};
 use syn::visit::{self, Visit};
 
 /// What everyone may use.
-const COMMON: [&str; 6] = ["units", "types", "error", "alloc", "attachment", "creator"];
+const COMMON: [&str; 7] = ["units", "types", "error", "alloc", "try_lock", "attachment", "creator"];
 
 /// Each room and what it may use besides the common ones. `units`, `types` and `error` are below
 /// all others; `error` carries what `sys` found out, so it knows its plain data.
-const ROOMS: [(&str, &[&str]); 17] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     ("ffi", &["store", "memory", "engine", "image", "plan", "sys"]),
     ("store", &["memory", "engine", "image", "sys"]),
     ("memory", &["engine", "image", "region", "plan", "wait", "racy", "sys"]),
@@ -34,6 +34,7 @@ const ROOMS: [(&str, &[&str]); 17] = [
     ("creator", &[]),
     ("attachment", &[]),
     ("alloc", &[]),
+    ("try_lock", &[]),
     ("types", &[]),
     ("units", &[]),
     ("sys", &[]),

@@ -115,31 +115,39 @@ impl Memory {
         let extras = self.extras.get_or_make()?;
         let length = self.byte_length();
         let mut start = extras.changes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(Start {
-            length: known_length,
-            how: How::Watched { watch: Some(watch), known, anything },
-        }) = &mut *start
-            && !self.has_files()
-            && watch.arm(length).is_ok()
+        let has_files = self.has_files();
+        if let Some(known_start) = &mut *start
+            && let How::Watched { watch: Some(watch), known, anything } = &mut known_start.how
+            && !has_files
         {
-            known.clear();
-            *anything = false;
-            *known_length = length;
-            return Ok(());
-        }
-        *start = None;
-        let watch = match &self.backing {
-            Backing::Ours(region) if !self.has_files() => {
-                // SAFETY: clearing has exclusive access: the memory is not Sync, and the C ABI asks it of its
-                // callers.
-                unsafe { &*region.get() }.as_ref().and_then(watch)
+            if watch.arm(length).is_ok() {
+                known.clear();
+                *anything = false;
+                known_start.length = length;
+                return Ok(());
             }
+            // It may have forgotten some of what it has seen.
+            *anything = true;
+        }
+        let region = match &self.backing {
+            // SAFETY: clearing has exclusive access: the memory is not Sync, and the C ABI asks it of its callers.
+            Backing::Ours(region) if !has_files => unsafe { &*region.get() }.as_ref(),
             _ => None,
         };
-        let how = match watch {
-            Some(watch) => How::Watched { watch: Some(watch), known: Vec::new(), anything: false },
-            None => How::Compared(self.snapshot()?),
-        };
+        if let Some(region) = region {
+            // A region is watched once.
+            if let Some(Start { how: How::Watched { watch, anything, .. }, .. }) = &mut *start {
+                *watch = None;
+                *anything = true;
+            }
+            if let Some(watch) = watch(region) {
+                let how = How::Watched { watch: Some(watch), known: Vec::new(), anything: false };
+                *start = Some(Start { length, how });
+                return Ok(());
+            }
+        }
+        // On failure, changes count from where they did.
+        let how = How::Compared(self.snapshot()?);
         *start = Some(Start { length, how });
         Ok(())
     }

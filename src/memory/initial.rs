@@ -77,7 +77,7 @@ impl Memory {
     /// An image of the memory as it is: contents and size, without mappings and protections. Fails if a range must not
     /// be read.
     pub fn snapshot(&self) -> Result<MemoryImage, Error> {
-        self.borrow.check_readable()?;
+        self.check_all_readable()?;
         let length = self.byte_length();
         let page_size = self.ty.page_size();
         let pages = Pages(length as u64 >> page_size.log2());
@@ -179,20 +179,23 @@ impl Memory {
             Backing::Shared(_) => return Err(Error::Internal("a shared memory is not reset")),
         };
         let region = slot.as_mut().ok_or(Error::Internal("a live memory has no region"))?;
-        if length > region.open_bytes() {
-            self.open_more(region, length)?;
-        }
-        self.stop_watching(region);
         let refused = |os| self.engine.out_of_memory(Purpose::Map, old.max(length) as u64, os);
-        if let Err(os) = self.undo_overlays(region) {
+        self.stop_watching(region);
+        let undone = self.undo_overlays(region).map_err(refused);
+        let prepared = undone.and_then(|()| {
+            if length > region.open_bytes() {
+                return self.open_more(region, length);
+            }
+            // What goes is given up before anything is changed.
+            region.cut_guarded(length).map_err(refused)
+        });
+        if let Err(error) = prepared {
             self.watch_again(region);
-            return Err(refused(os));
+            return Err(error);
         }
         region.reset(old.max(length), image, self.engine.keep_resident());
-        let closed = if length < old { region.close_from_guarded(length) } else { Ok(()) };
         self.note_change(&(0..old.max(length)));
         self.watch_again(region);
-        closed.map_err(refused)?;
         self.peak.store(self.peak.load(Ordering::Relaxed).max(old), Ordering::Relaxed);
         self.set_length_only(length);
         Ok(())

@@ -382,10 +382,30 @@ impl Memory {
             (file.is_some() || protection != Protection::ReadWrite).then_some(overlay)
         };
         let protect = |region: &mut Region| {
-            let set = region.protect(range.clone(), protection);
-            set.map_err(|os| self.engine.out_of_memory(sys::Purpose::Map, length, os))
+            region.protect(range.clone(), protection).map_err(|os| {
+                // The system may have done a part of it: back to what was, which takes no mappings.
+                self.protect_as_known(region, &range);
+                self.engine.out_of_memory(sys::Purpose::Map, length, os)
+            })
         };
         self.overlay(region, &range, inside, protect, false)
+    }
+
+    /// Makes the protections in a range what the overlays say.
+    fn protect_as_known(&self, region: &mut Region, range: &Range<usize>) {
+        let mut at = range.start;
+        for overlay in self.overlays().into_iter().flat_map(|overlays| overlays.within(range)) {
+            let from = overlay.range.start.max(range.start);
+            let to = overlay.range.end.min(range.end);
+            if at < from {
+                let _ = region.protect(at..from, Protection::ReadWrite);
+            }
+            let _ = region.protect(from..to, overlay.protection);
+            at = to;
+        }
+        if at < range.end {
+            let _ = region.protect(at..range.end, Protection::ReadWrite);
+        }
     }
 
     /// The region and the offsets that a mapping or protection is for.
@@ -441,16 +461,16 @@ impl Memory {
         replaces: bool,
     ) -> Result<(), Error> {
         let extras = self.extras.get_or_make()?;
-        // SAFETY: as in `overlay_range`.
-        let overlays = unsafe { &mut *extras.overlays.get() };
-        let new = overlays.replaced(range, inside)?;
+        // SAFETY: as in `overlays`.
+        let new = unsafe { &*extras.overlays.get() }.replaced(range, inside)?;
         if replaces {
             self.stop_watching(region);
         }
         let applied = apply(region);
         if applied.is_ok() {
-            *overlays = new;
-            self.borrow.set_overlaid(!overlays.is_empty());
+            self.borrow.set_overlaid(!new.is_empty());
+            // SAFETY: as in `overlay_range`; no other reference to them is alive here.
+            unsafe { *extras.overlays.get() = new };
             if replaces {
                 self.note_change(range);
             }

@@ -230,6 +230,12 @@ impl Region {
         self.contents.image.as_ref()
     }
 
+    /// The image that it is cleaned back to when its memory is gone; none where the image's pages are no longer all there,
+    /// or may not even be open.
+    pub(crate) fn image_to_keep(&self) -> Option<MemoryImage> {
+        self.contents.image.clone().filter(|_| self.contents.how != How::Torn)
+    }
+
     /// Whether it remembers this image, or no image where none is asked for.
     pub(crate) fn has_image(&self, image: Option<&MemoryImage>) -> bool {
         match (&self.contents.image, image) {
@@ -303,28 +309,32 @@ impl Region {
     /// Makes the region forget its image: it holds zeros where nobody has written, and what was copied from the image
     /// counts as written.
     fn forget_image(&mut self) -> Result<(), OsError> {
-        if let Some(image) = self.contents.mapped().cloned() {
-            for extent in image.extents() {
-                let end = extent.end.min(self.open);
-                if extent.start < end {
-                    // SAFETY: open, so the region's own; what is there is to be lost.
-                    unsafe {
-                        sys::zeros_over(
-                            offset(self.base, extent.start),
-                            end.wrapping_sub(extent.start),
-                        )?;
-                    }
-                }
-            }
-        }
+        self.clear_images_from(0)?;
         self.contents.image = None;
         self.contents.how = How::Copied;
+        Ok(())
+    }
+
+    /// Puts zeros in the place of the mapped pages of an image from an offset on. (They are open: what is closed was
+    /// cleared before.)
+    pub(super) fn clear_images_from(&mut self, from: usize) -> Result<(), OsError> {
+        let Some(image) = self.contents.mapped().cloned() else { return Ok(()) };
+        for extent in image.extents() {
+            let range = extent.start.max(from)..extent.end.min(self.open);
+            if !range.is_empty() {
+                self.zeros_over(range)?;
+            }
+        }
         Ok(())
     }
 
     /// Puts an image into a region of zeros, by mapping it if that is worth it.
     fn take_image(&mut self, image: &MemoryImage) -> Result<(), OsError> {
         debug_assert!(self.contents.image.is_none());
+        // What is mapped can be read and written, and nothing behind the open bytes must be.
+        if image.extents().last().is_some_and(|last| last.end > self.open) {
+            return Err(OsError::INVALID);
+        }
         let is_own = matches!(&self.holding, Holding::Own(own) if matches!(own.origin, Origin::Mapping { .. }));
         if is_own && image.is_mappable() {
             self.contents.image = Some(image.clone());

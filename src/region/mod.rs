@@ -238,6 +238,8 @@ impl Region {
         let Some(less) = self.open.checked_sub(bytes).filter(|less| *less != 0) else {
             return Ok(());
         };
+        // What is closed is zeros when it is opened again, and nothing of an image.
+        self.clear_images_from(bytes)?;
         // SAFETY: the range is open, so it lies in the reservation; the owner uses it no more.
         unsafe { sys::close(offset(self.base, bytes), less)? };
         self.open = bytes;
@@ -247,6 +249,22 @@ impl Region {
     /// The same for regions that keep their bounds by faults; the others may have more open than is used.
     pub(crate) fn close_from_guarded(&mut self, bytes: usize) -> Result<(), OsError> {
         if self.layout().bounds == Bounds::Guarded { self.close_from(bytes) } else { Ok(()) }
+    }
+
+    /// Makes a region that keeps its bounds by faults shorter: everything from `bytes` on faults again, and what was there
+    /// is gone. On failure nothing has changed.
+    pub(crate) fn cut_guarded(&mut self, bytes: usize) -> Result<(), OsError> {
+        let bytes = round_up(bytes, self.page_bytes()).unwrap_or(self.open);
+        if self.layout().bounds != Bounds::Guarded || bytes >= self.open {
+            return Ok(());
+        }
+        let range = bytes..self.open;
+        // SAFETY: the range is open, so it is the region's own, and private memory; the caller's exclusive
+        // reference shows that nobody uses it.
+        unsafe { sys::reserve_over(offset(self.base, range.start), range.len())? };
+        self.contents.tear(&range);
+        self.open = bytes;
+        Ok(())
     }
 
     /// Extends the reservation in place so that it holds `bytes`, open; the base stays.

@@ -13,8 +13,8 @@ use super::{Holding, Region, offset};
 use crate::alloc::Ref;
 use crate::plan::{Bounds, Layout, Place};
 use crate::sys::{self, HostCaps, OsError};
+use crate::try_lock::TryLock;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// Pages larger than those that memories share a slab with would be shared by memories.
 const HUGE_PAGE: usize = 2 << 20;
@@ -27,7 +27,7 @@ pub(crate) struct Slab {
     slots: usize,
     /// How many slots belong to nobody.
     free: AtomicUsize,
-    places: Mutex<Places>,
+    places: TryLock<Places>,
 }
 
 // SAFETY: what changes is atomic or behind the lock; of the region, only the place is asked.
@@ -78,7 +78,7 @@ impl Slab {
             sys::advise_small_pages(region.base, bytes);
         }
         let free = AtomicUsize::new(slots);
-        let slab = Self { region, layout, slots, free, places: Mutex::new(places) };
+        let slab = Self { region, layout, slots, free, places: TryLock::new(places) };
         Ref::try_new(slab).map_err(|_| OsError::no_memory())
     }
 
@@ -108,8 +108,7 @@ impl Slab {
     /// A slot that belonged to nobody, as near to the start as possible; `None` if there is none left, or if the
     /// system refuses the guard before it.
     pub(crate) fn carve(slab: &Ref<Self>) -> Result<Option<Region>, OsError> {
-        // Nothing panics while the lock is held; if it were otherwise, the bits would be whole.
-        let mut places = slab.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut places) = slab.places.patiently() else { return Ok(None) };
         let places = &mut *places;
         let words = places.free.iter_mut().enumerate().skip(places.first);
         let Some((word, bits)) = words.into_iter().find(|(_, bits)| **bits != 0) else {
@@ -161,7 +160,7 @@ impl Region {
         let Holding::Slab(slab) = &self.holding else { return };
         let bytes = self.base.addr().get().wrapping_sub(slab.region.base.addr().get());
         let Some(index) = bytes.checked_div(Slab::stride(&slab.layout)) else { return };
-        let mut places = slab.places.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut places) = slab.places.patiently() else { return };
         let word = index >> 6;
         if let Some(bits) = places.free.get_mut(word) {
             *bits |= 1u64 << (index & 63);

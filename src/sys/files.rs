@@ -65,7 +65,22 @@ pub(crate) unsafe fn copy_by_kernel(
     to: *mut u8,
     bytes: usize,
 ) -> Result<(), OsError> {
+    /// The kernel copies less than 2 GiB at once.
+    const AT_ONCE: usize = 1 << 30;
     injection::point()?;
+    let mut done = 0usize;
+    while done < bytes {
+        let part = AT_ONCE.min(bytes.wrapping_sub(done));
+        // SAFETY: parts of the caller's ranges.
+        unsafe { copy_part_by_kernel(from.wrapping_add(done), to.wrapping_add(done), part)? };
+        done = done.wrapping_add(part);
+    }
+    Ok(())
+}
+
+/// # Safety
+/// As for `copy_by_kernel`.
+unsafe fn copy_part_by_kernel(from: *const u8, to: *mut u8, bytes: usize) -> Result<(), OsError> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         let span = |base: *mut u8| libc::iovec { iov_base: base.cast(), iov_len: bytes };

@@ -14,7 +14,7 @@
 //! | `open`, `close` | make a range of a reservation readable and writable, or make it fault again |
 //! | `zero` | make a range of private memory read as zero and give its pages back |
 //! | `zero_many` | the same for many ranges at once |
-//! | `zeros_over` | fresh zeros in the place of whatever is mapped in a range |
+//! | `zeros_over`, `reserve_over` | fresh zeros, or what faults, in the place of whatever is mapped in a range |
 //! | `set_protection` | what may be done with a range |
 //! | `install_guard` | make a range fault without a mapping of its own |
 //! | `written_pages` | which pages of a range were written since they were mapped |

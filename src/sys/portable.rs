@@ -81,6 +81,12 @@ pub(crate) unsafe fn zeros_over(_address: NonNull<u8>, _bytes: usize) -> Result<
 
 /// # Safety
 /// None needed: it refuses.
+pub(crate) unsafe fn reserve_over(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: it refuses.
 pub(crate) unsafe fn set_protection(
     _address: NonNull<u8>,
     _bytes: usize,

@@ -300,6 +300,21 @@ pub(crate) unsafe fn zeros_over(address: NonNull<u8>, bytes: usize) -> Result<()
     if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
 }
 
+/// Puts a reservation in the place of whatever is mapped in a range: every access to it faults, and what was there is
+/// gone. On failure nothing has changed.
+///
+/// # Safety
+/// As for `zeros_over`.
+pub(crate) unsafe fn reserve_over(address: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
+    super::injection::point()?;
+    // SAFETY: the caller owns the whole range, so MAP_FIXED replaces nothing of others.
+    let got = unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED | MAP_NORESERVE;
+        libc::mmap(address.as_ptr().cast(), bytes, libc::PROT_NONE, flags, -1, 0)
+    };
+    if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
+}
+
 /// Sets what may be done with a range; its contents stay.
 ///
 /// # Safety
