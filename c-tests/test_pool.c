@@ -854,6 +854,45 @@ TEST(resident_memory_falls_with_discard_reset_and_trim) {
     }
 }
 
+/* ---- little address space ---- */
+
+static void live_on_little(void *unused) {
+    const wasm_memory_bounds_t allowed[] = {WASM_MEMORY_BOUNDS_AUTO, WASM_MEMORY_BOUNDS_CHECKED};
+    static wasm_memory_t *memories[300];
+    int engine;
+    size_t i, j;
+    (void)unused;
+    limit_address_space(600 * MIB);
+    for (engine = 0; engine < ENGINES; engine++) {
+        host_t host;
+        wasm_memory_t *refused = NULL;
+        for (i = 0; i < 2; i++) {
+            host = host_of(engine, allowed[i]);
+            for (j = 0; j < 300; j++) {
+                memories[j] = memory_of(host, pages_32(1, j % 2 == 0 ? NO_MAXIMUM : 4));
+                if (memories[j] == NULL) return;
+                CHECK_STATUS(wasm_memory_try_grow(memories[j], 2, NULL), WASM_MEMORY_OK);
+                CHECK(is_zero(base_of(memories[j]), 3 * PAGE));
+                memset(base_of(memories[j]), (int)(j % 255 + 1), 3 * PAGE);
+            }
+            for (j = 0; j < 300; j++) {
+                CHECK(is_all(base_of(memories[j]), (uint8_t)(j % 255 + 1), 3 * PAGE));
+                wasm_memory_delete(memories[j]);
+            }
+            host_delete(host);
+        }
+        host = host_of(engine, WASM_MEMORY_BOUNDS_GUARDED);
+        CHECK_STATUS(try_memory(host, pages_32(1, NO_MAXIMUM), &refused), WASM_MEMORY_OUT_OF_MEMORY);
+        CHECK_LAST_ERROR("RLIMIT_AS");
+        CHECK_EQ(pool_of(host).live, 0);
+        host_delete(host);
+    }
+}
+
+TEST(pools_get_by_with_little_address_space) {
+    if (!is_watched()) CHECK_EQ(in_child(live_on_little, NULL), 0);
+}
+
 /* ---- threads ---- */
 
 typedef struct {
@@ -1068,6 +1107,94 @@ TEST(memories_are_deleted_by_another_thread_than_made_them) {
     }
     CHECK_EQ(pool_of(host).live, 0);
     host_delete(host);
+}
+
+/* A thread that outlives engines, and has had slots of each. */
+typedef struct {
+    host_t host;
+    uint64_t wrong;
+    pthread_barrier_t begin, end;
+    bool over;
+} tenant_t;
+
+static void *use_what_there_is(void *env) {
+    tenant_t *const tenant = (tenant_t *)env;
+    for (;;) {
+        taker_t taker;
+        pthread_barrier_wait(&tenant->begin);
+        if (tenant->over) return NULL;
+        memset(&taker, 0, sizeof taker);
+        taker.host = tenant->host;
+        taker.slots = 8;
+        take_all(&taker);
+        tenant->wrong += taker.refused + taker.dirty;
+        pthread_barrier_wait(&tenant->end);
+    }
+}
+
+TEST(what_a_thread_keeps_goes_with_the_engine_and_not_to_another) {
+    const int rounds = is_watched() ? 10 : 100;
+    footprint_t before = footprint();
+    tenant_t tenant;
+    pthread_t thread;
+    int round;
+    memset(&tenant, 0, sizeof tenant);
+    pthread_barrier_init(&tenant.begin, NULL, 2);
+    pthread_barrier_init(&tenant.end, NULL, 2);
+    CHECK_EQ(pthread_create(&thread, NULL, use_what_there_is, &tenant), 0);
+    for (round = 0; round < rounds; round++) { /* the next engine may well lie where the last one did */
+        wasm_memory_t *mine;
+        wasm_memory_pool_stats_t stats;
+        tenant.host = host_of(round % ENGINES, strategies[round % 3]);
+        mine = memory_of(tenant.host, pages_32(1, 4));
+        CHECK_EQ(pool_of(tenant.host).misses, 1);
+        memset(base_of(mine), 0x7c, PAGE);
+        pthread_barrier_wait(&tenant.begin);
+        pthread_barrier_wait(&tenant.end);
+        CHECK(is_all(base_of(mine), 0x7c, PAGE));
+        stats = pool_of(tenant.host);
+        CHECK_EQ(stats.live, 1);
+        CHECK_EQ(stats.hits + stats.misses, 9);
+        wasm_memory_delete(mine);
+        host_delete(tenant.host);
+        if (round == 11) before = footprint(); /* with the thread and all that is made once */
+        if (round > 11 && round % 8 == 0) CHECK_FOOTPRINT(before);
+    }
+    tenant.over = true;
+    pthread_barrier_wait(&tenant.begin);
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    CHECK_EQ(tenant.wrong, 0);
+    pthread_barrier_destroy(&tenant.begin);
+    pthread_barrier_destroy(&tenant.end);
+}
+
+TEST(many_engines_share_a_thread) {
+    enum { MANY = 60 };
+    host_t hosts[MANY];
+    wasm_memory_t *memories[MANY];
+    const footprint_t before = footprint();
+    int i, round;
+    for (i = 0; i < MANY; i++) hosts[i] = host_of(i % ENGINES, strategies[i % 3]);
+    for (round = 0; round < 6; round++) {
+        for (i = 0; i < MANY; i++) {
+            memories[i] = memory_of(hosts[i], pages_32(1, 4));
+            CHECK(is_zero(base_of(memories[i]), PAGE));
+            memset(base_of(memories[i]), i + 1, PAGE);
+        }
+        for (i = 0; i < MANY; i++) {
+            CHECK(is_all(base_of(memories[i]), (uint8_t)(i + 1), PAGE));
+            CHECK_EQ(pool_of(hosts[i]).live, 1);
+        }
+        for (i = 0; i < MANY; i++) wasm_memory_delete(memories[(i * 7) % MANY]);
+    }
+    for (i = 0; i < MANY; i++) {
+        const wasm_memory_pool_stats_t stats = pool_of(hosts[i]);
+        CHECK_EQ(stats.live, 0);
+        CHECK_EQ(stats.hits + stats.misses, 6);
+        CHECK_EQ(stats.misses, 1);
+    }
+    for (i = 0; i < MANY; i++) host_delete(hosts[(i * 11) % MANY]);
+    CHECK_FOOTPRINT(before);
 }
 
 /* ---- fork ---- */
@@ -1528,9 +1655,12 @@ int main(int count, char **arguments) {
     RUN(idle_slots_keep_no_more_than_they_may);
     RUN(batches_of_every_size_leave_slots_clean);
     RUN(resident_memory_falls_with_discard_reset_and_trim);
+    RUN(pools_get_by_with_little_address_space);
     RUN(many_threads_use_one_engine_at_once);
     RUN(no_slot_is_lost_in_a_thread);
     RUN(memories_are_deleted_by_another_thread_than_made_them);
+    RUN(what_a_thread_keeps_goes_with_the_engine_and_not_to_another);
+    RUN(many_engines_share_a_thread);
     RUN(a_forked_child_goes_on_by_itself);
     RUN(a_child_forked_beside_other_threads_goes_on);
     RUN(shared_memories_take_slots_and_leave_them_clean);

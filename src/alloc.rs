@@ -11,6 +11,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A box of `value`, or [`Error::OutOfHeap`].
+#[inline(always)]
 pub(crate) fn try_box<T>(value: T) -> Result<Box<T>, Error> {
     const { assert!(size_of::<T>() != 0) };
     let layout = Layout::new::<T>();
@@ -115,6 +116,8 @@ unsafe impl<T: Send + Sync> Sync for Ref<T> {}
 
 impl<T> Ref<T> {
     /// The first reference to `value`, or [`Error::OutOfHeap`].
+    // In line, or the value would be copied from place to place on its way.
+    #[inline(always)]
     pub(crate) fn try_new(value: T) -> Result<Self, Error> {
         let counted = try_box(Counted { value, references: AtomicUsize::new(1) })?;
         Ok(Self { target: NonNull::from(Box::leak(counted)), owns: PhantomData })

@@ -294,7 +294,9 @@ impl Engine {
         wanted: &Wanted<'_>,
     ) -> Result<Option<Region>, Error> {
         let Ok(layout) = layout else { return Ok(None) };
-        if let Some(region) = self.0.pool.take(&layout, wanted.needed, wanted.image) {
+        if self.is_pooled(planner)
+            && let Some(region) = self.0.pool.take(&layout, wanted.needed, wanted.image)
+        {
             return Ok(Some(region));
         }
         if !self.is_affordable(planner, &layout) {
@@ -309,8 +311,7 @@ impl Engine {
 
     /// A slot of a slab, if the memory is one for it and the system does not refuse it.
     fn slot(&self, planner: &Planner<'_>, wanted: &Wanted<'_>) -> Result<Option<Region>, Error> {
-        // With a pool, what finds no slot, or is too large for one, is none of it.
-        if self.0.policy.pool.is_some() && planner.slot_bytes.is_none() {
+        if !self.is_pooled(planner) {
             return Ok(None);
         }
         let no_guards = &self.0.no_slab_guards;
@@ -345,15 +346,19 @@ impl Engine {
         if let Some(region) = pool.take(layout, wanted.needed, wanted.image) {
             return Ok(region);
         }
-        self.admit()?;
+        if let Some(region) = self.admit(layout, wanted)? {
+            return Ok(region);
+        }
         let room = |bytes| {
             planner.slab_leaves_room(bytes, region::reserved_bytes(), sys::address_space_left())
         };
         let carved = pool.carve(layout, &self.0.host, room);
         let mut region = carved.inspect_err(|_| pool.withdraw())?;
-        pool.count_miss();
         match region.renew(wanted.needed, wanted.image) {
-            Ok(()) => Ok(region),
+            Ok(()) => {
+                pool.count_miss();
+                Ok(region)
+            }
             Err(refused) => {
                 pool.drop_region(region);
                 Err(refused.into())
@@ -370,36 +375,51 @@ impl Engine {
         wanted: &Wanted<'_>,
     ) -> Result<Region, Refusal> {
         let pool = &self.0.pool;
+        if !self.is_pooled(planner) {
+            return Ok(self.on_demand(layout, wanted)?);
+        }
         if let Some(region) = pool.take(layout, wanted.needed, wanted.image) {
             return Ok(region);
         }
-        // With a pool, what is larger than its slots is none of it.
-        let is_pooled = self.0.policy.pool.is_none() || planner.slot_bytes.is_some();
-        if !is_pooled {
-            return Ok(self.on_demand(layout, wanted)?);
+        if let Some(region) = self.admit(layout, wanted)? {
+            return Ok(region);
         }
-        self.admit()?;
         let made = self.new_region(layout, wanted);
         let mut region = made.inspect_err(|_| pool.withdraw())?;
-        pool.count_miss();
         if region.is_reusable() {
             pool.adopt(&mut region);
         } else {
             pool.withdraw();
         }
+        pool.count_miss();
         Ok(region)
     }
 
-    /// One region more, if the pool may have it when everything idle is given up.
-    fn admit(&self) -> Result<(), Refusal> {
+    /// Whether the planned region is to be one of the pool's: with options for one, what is larger than its slots is
+    /// not, nor what finds no slot.
+    fn is_pooled(&self, planner: &Planner<'_>) -> bool {
+        self.0.pool_options.is_none() || planner.slot_bytes.is_some()
+    }
+
+    /// Counts one region more, if the pool may have it when everything idle is given up; or finds an idle one that was
+    /// only hard to get.
+    fn admit(&self, layout: &Layout, wanted: &Wanted<'_>) -> Result<Option<Region>, Refusal> {
         let pool = &self.0.pool;
-        if pool.admit() || pool.trim() && pool.admit() { Ok(()) } else { Err(Refusal::Exhausted) }
+        if pool.admit() {
+            return Ok(None);
+        }
+        if let Some(region) = pool.take_patiently(layout, wanted.needed, wanted.image) {
+            return Ok(Some(region));
+        }
+        pool.trim();
+        if pool.admit() { Ok(None) } else { Err(Refusal::Exhausted) }
     }
 
     /// A region that is in no pool.
     fn on_demand(&self, layout: &Layout, wanted: &Wanted<'_>) -> Result<Region, OsError> {
+        let region = self.new_region(layout, wanted)?;
         self.0.pool.count_miss();
-        self.new_region(layout, wanted)
+        Ok(region)
     }
 
     fn new_region(&self, layout: &Layout, wanted: &Wanted<'_>) -> Result<Region, OsError> {

@@ -277,6 +277,17 @@ impl Pool {
         })
     }
 
+    /// The same where no shard is left out because somebody is at it.
+    pub(crate) fn take_patiently(
+        &self,
+        layout: &Layout,
+        needed: usize,
+        image: Option<&MemoryImage>,
+    ) -> Option<Region> {
+        self.shards()
+            .find_map(|shard| self.take_from(shard, shard.idle.patiently()?, layout, needed, image))
+    }
+
     /// An idle region of the shape that the last memory of this type got.
     pub(crate) fn take_again(
         &self,
@@ -487,6 +498,15 @@ impl Pool {
         region.return_slot();
     }
 
+    /// Gives a slot that counts no longer back to its slab, if it can be shown to be clean.
+    fn empty_slot(&self, Used { mut region, bytes, .. }: Used) {
+        if region.empty(bytes).is_ok() {
+            region.return_slot();
+        } else {
+            self.retired.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Gives up a region that may not be clean.
     pub(crate) fn retire(&self, region: Region) {
         self.retired.fetch_add(1, Ordering::Relaxed);
@@ -628,24 +648,26 @@ impl Pool {
             shard.count.store(0, Ordering::Relaxed);
             shard.resident_bytes.store(0, Ordering::Relaxed);
             drop(idle);
-            any |= !used.is_empty();
+            let count =
+                bins.iter().fold(used.len(), |sum, bin| sum.saturating_add(bin.regions.len()));
+            // They count no longer from now on, so that others may be made while these are on their way.
+            self.regions.fetch_sub(count as u64, Ordering::Relaxed);
+            any |= count != 0;
             for region in bins.into_iter().flat_map(|bin| bin.regions) {
-                any = true;
                 let bytes = region.open_bytes();
                 if !region.is_slot() {
-                    self.drop_region(region);
+                    self.address_space.fetch_sub(region.own_address_space(), Ordering::Relaxed);
                 } else if let Err(slot) = push(&mut used, Used::new(region, bytes)) {
                     // No heap to gather them.
-                    self.let_go(slot.region, bytes);
+                    self.empty_slot(slot);
                 }
             }
             let together = empty_together(&mut used);
-            for Used { mut region, bytes, .. } in used {
-                if together || region.empty(bytes).is_ok() {
-                    self.regions.fetch_sub(1, Ordering::Relaxed);
-                    region.return_slot();
+            for slot in used {
+                if together {
+                    slot.region.return_slot();
                 } else {
-                    self.retire(region);
+                    self.empty_slot(slot);
                 }
             }
         }

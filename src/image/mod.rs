@@ -11,7 +11,7 @@ pub(crate) use file::Snapshot;
 
 use crate::alloc::Ref;
 use crate::error::Error;
-use crate::sys::{self, OsError, Protection, SharedFile};
+use crate::sys::{self, FileIdentity, OsError, Protection, SharedFile};
 use crate::types::{MemoryType, TypeError};
 use crate::units::Pages;
 use core::ops::Range;
@@ -84,6 +84,8 @@ enum Store {
 #[derive(Debug)]
 struct FileStore {
     file: SharedFile,
+    /// Which file that is, should the descriptor come to mean another.
+    identity: FileIdentity,
     start: NonNull<u8>,
     bytes: usize,
 }
@@ -96,8 +98,9 @@ unsafe impl Sync for FileStore {}
 impl FileStore {
     fn new(bytes: usize) -> Result<Self, OsError> {
         let file = SharedFile::new(bytes as u64)?;
+        let identity = file.identity()?;
         let start = file.map_start(bytes)?;
-        Ok(Self { file, start, bytes })
+        Ok(Self { file, identity, start, bytes })
     }
 }
 
@@ -382,6 +385,11 @@ impl MemoryImage {
         Some(start..start.checked_add(extent.length)?)
     }
 
+    /// Where in a memory of this process the last of those ends.
+    pub(crate) fn stored_end(&self) -> usize {
+        self.0.extents.last().map_or(0, |last| usize::try_from(last.end()).unwrap_or(usize::MAX))
+    }
+
     /// How many bytes there are in those.
     pub(crate) fn stored_bytes(&self) -> usize {
         self.0.store.bytes().len()
@@ -450,6 +458,10 @@ impl MemoryImage {
     /// All extents lie in private mappings of the caller's, which nobody else uses now.
     pub(crate) unsafe fn map_over(&self, base: NonNull<u8>) -> Result<(), OsError> {
         let Store::File(store) = &self.0.store else { return Err(OsError::none()) };
+        // A host may have closed descriptors that it does not know, and got others with their numbers.
+        if store.file.identity()? != store.identity {
+            return Err(OsError::INVALID);
+        }
         for (extent, range) in self.0.extents.iter().zip(self.extents()) {
             let address = NonNull::new(base.as_ptr().wrapping_add(range.start)).unwrap_or(base);
             // SAFETY: passed on.

@@ -120,7 +120,8 @@ impl Memory {
             && let How::Watched { watch: Some(watch), known, anything } = &mut known_start.how
             && !has_files
         {
-            if watch.arm(length).is_ok() {
+            // One that was made before the memory was extended in place does not see all of it.
+            if length <= watch.bytes() && watch.arm(length).is_ok() {
                 known.clear();
                 *anything = false;
                 known_start.length = length;

@@ -36,6 +36,7 @@ impl Memory {
         image.map_or(Ok(ty.minimum()), |image| image.pages_in(ty))
     }
 
+    #[inline(always)]
     pub(crate) fn starting_with(
         engine: &Engine,
         ty: MemoryType,

@@ -170,6 +170,7 @@ impl Memory {
         Ok(Self::over(engine, ty, length, base, backing))
     }
 
+    #[inline(always)]
     fn over(
         engine: &Engine,
         ty: MemoryType,

@@ -22,10 +22,10 @@ pub(super) struct Contents {
     how: How,
     /// Counts the times it was cleaned, round and round.
     cleaned: u8,
-    /// How many pages were left in memory when it was cleaned last, and in how many that may be. What does not fit is
-    /// the most that does.
+    /// How many pages were left in memory when it was cleaned last, and the end of the last of them, in pages. What does
+    /// not fit is the most that does.
     resident_pages: u32,
-    used_pages: u32,
+    resident_end: u32,
 }
 
 /// How the bytes of the image got there.
@@ -50,6 +50,12 @@ const LOOK_EVERY: u8 = 16;
 /// How many ranges are given back with one call.
 const TOGETHER: usize = 64;
 
+/// How many whole pages bytes are; what does not fit is the most that does.
+fn pages(bytes: usize, page_bytes: usize) -> u32 {
+    // A page is a power of two, and a division would be the most expensive thing in here.
+    u32::try_from(bytes.wrapping_shr(page_bytes.trailing_zeros())).unwrap_or(u32::MAX)
+}
+
 impl Contents {
     /// Something is put in the place of pages of the region.
     pub(super) fn tear(&mut self, range: &Range<usize>) {
@@ -62,9 +68,8 @@ impl Contents {
 
     /// It has been cleaned, up to so many bytes, and all of them are in memory.
     fn count_resident(&mut self, used: usize, page_bytes: usize) {
-        let pages = used.checked_div(page_bytes).unwrap_or(0);
-        self.resident_pages = u32::try_from(pages).unwrap_or(u32::MAX);
-        self.used_pages = self.resident_pages;
+        self.resident_pages = pages(used, page_bytes);
+        self.resident_end = self.resident_pages;
     }
 
     /// The image whose pages are mapped in the region.
@@ -121,34 +126,37 @@ struct Cleaning<'a> {
     /// How many bytes may still stay in memory.
     keep: usize,
     kept: usize,
+    /// Behind the last byte that stays.
+    kept_end: usize,
     looks: bool,
 }
 
 impl<'a> Cleaning<'a> {
-    fn new(region: &'a mut Region, keep: usize, used: usize) -> Self {
-        let used_pages = used.checked_div(region.page_bytes()).unwrap_or(0);
+    fn new(region: &'a mut Region, keep: usize) -> Self {
         let contents = &mut region.contents;
-        contents.used_pages = u32::try_from(used_pages).unwrap_or(u32::MAX);
         contents.cleaned = contents.cleaned.wrapping_add(1);
         let looks = contents.cleaned.is_multiple_of(LOOK_EVERY);
         // Whole pages.
         let keep = keep & !region.page_bytes().wrapping_sub(1);
-        Self { region, keep, kept: 0, looks }
+        Self { region, keep, kept: 0, kept_end: 0, looks }
     }
 
     /// Cleans whole pages that were written.
     fn written(&mut self, range: Range<usize>, is_swapped: bool, giving: &mut GivingBack) {
         let page_bytes = self.region.page_bytes();
-        // Copies of an image are made anew in the end.
+        let open = self.region.open;
         let mut at = range.start;
         while at < range.end {
             let (end, is_copied) = self.region.part(at, range.end);
+            // What an earlier memory had, and this one did not reach, may be closed.
+            let end = if at < open { end.min(open) } else { end };
             let part = at..end;
             at = end;
+            // Copies of an image are made anew in the end.
             if is_copied {
                 continue;
             }
-            if is_swapped {
+            if is_swapped || part.start >= open {
                 giving.add(self.region, &part);
             } else if self.looks {
                 self.look(part, page_bytes, giving);
@@ -165,6 +173,9 @@ impl<'a> Cleaning<'a> {
         self.region.write_clean(range.start..middle);
         self.keep = self.keep.wrapping_sub(stays);
         self.kept = self.kept.wrapping_add(stays);
+        if stays != 0 {
+            self.kept_end = middle;
+        }
         if middle < range.end {
             giving.add(self.region, &(middle..range.end));
         }
@@ -192,12 +203,14 @@ impl<'a> Cleaning<'a> {
 
     /// Cleans whole pages of which it is not known whether they were written.
     fn unseen(&mut self, range: Range<usize>, giving: &mut GivingBack) {
-        if range.len() <= OVERWRITTEN_UNSEEN || !self.region.has_pages() {
-            self.region.write_clean(range.clone());
-            self.kept = self.kept.saturating_add(range.len());
-            return;
-        }
         let mut at = range.start;
+        if range.len() <= OVERWRITTEN_UNSEEN || !self.region.has_pages() {
+            let written = range.start..range.end.min(self.region.open);
+            at = written.end.max(range.start);
+            self.kept_end = at;
+            self.kept = self.kept.saturating_add(written.len());
+            self.region.write_clean(written);
+        }
         while at < range.end {
             let (end, is_copied) = self.region.part(at, range.end);
             if !is_copied {
@@ -208,14 +221,16 @@ impl<'a> Cleaning<'a> {
     }
 
     fn finish(self) {
-        let contents = &mut self.region.contents;
-        let copied = match (&contents.image, contents.how) {
-            (Some(image), How::Copied) => image.stored_bytes(),
-            _ => 0,
+        let contents = &self.region.contents;
+        let (copied, copied_end) = match (&contents.image, contents.how) {
+            (Some(image), How::Copied) => (image.stored_bytes(), image.stored_end()),
+            _ => (0, 0),
         };
         let bytes = self.kept.saturating_add(copied);
-        let pages = bytes.checked_div(self.region.page_bytes()).unwrap_or(0);
-        self.region.contents.resident_pages = u32::try_from(pages).unwrap_or(u32::MAX);
+        let page_bytes = self.region.page_bytes();
+        let contents = &mut self.region.contents;
+        contents.resident_pages = pages(bytes, page_bytes);
+        contents.resident_end = pages(self.kept_end.max(copied_end), page_bytes);
     }
 }
 
@@ -381,16 +396,31 @@ impl Region {
     /// Prepares for cleaning up to `image`: says how far the region may have been written where its user wrote no
     /// further than `used`.
     fn aim(&mut self, used: usize, image: Option<&MemoryImage>) -> Result<usize, OsError> {
-        let mut used = round_up(used, self.page_bytes()).unwrap_or(self.open).min(self.open);
+        let mut reach = self.reach(used);
         if self.has_image(image) && self.contents.how != How::Torn {
-            return Ok(used);
+            return Ok(reach);
         }
         if let (Some(old), How::Copied) = (&self.contents.image, self.contents.how) {
-            let end = old.extents().last().map_or(0, |extent| extent.end);
-            used = used.max(end.min(self.open));
+            reach = reach.max(old.stored_end().min(self.open));
         }
         self.forget_image()?;
-        Ok(used)
+        Ok(reach)
+    }
+
+    /// How far the region may have pages in memory where its user wrote no further than `used`: earlier ones may have left
+    /// some behind that.
+    fn reach(&self, used: usize) -> usize {
+        let used = round_up(used, self.page_bytes()).unwrap_or(self.open).min(self.open);
+        used.max(self.resident_end())
+    }
+
+    /// Behind the last page that the region has had in memory since it was cleaned.
+    fn resident_end(&self) -> usize {
+        let reserved = self.layout().reserved;
+        match self.contents.resident_end {
+            u32::MAX => reserved,
+            pages => (pages as usize).saturating_mul(self.page_bytes()).min(reserved),
+        }
     }
 
     /// Puts the image in that cleaning has aimed at, where it is not there already.
@@ -424,12 +454,12 @@ impl Region {
             _ => false,
         };
         let has_pages = self.has_pages();
-        if is_copy && self.has_image(image) {
+        if is_copy && used <= self.open && self.has_image(image) {
             self.write_clean(0..used);
             self.contents.count_resident(used, page_bytes);
             return self.arrive(image);
         }
-        let mut cleaning = Cleaning::new(self, keep, used);
+        let mut cleaning = Cleaning::new(self, keep);
         let mut seen = 0;
         let scanned = if has_pages && used != 0 {
             sys::written_pages(base, used, page_bytes, |run| {
@@ -461,6 +491,7 @@ impl Region {
         } else {
             self.contents.image = image.cloned();
         }
+        self.contents.resident_end = self.contents.resident_end.max(pages(used, self.page_bytes()));
         match image {
             Some(image) => self.write_image(image, 0..used),
             // SAFETY: open, so the region's own, and the caller is done with what is in it.
@@ -471,17 +502,18 @@ impl Region {
     /// Gives everything back that the user may have written: the region is zeros without pages then. On failure
     /// it must not be used again.
     pub(crate) fn empty(&mut self, used: usize) -> Result<(), OsError> {
-        let used = self.aim(used, None)?;
+        let reach = self.aim(used, None)?;
         self.contents.resident_pages = 0;
-        if used == 0 {
+        self.contents.resident_end = 0;
+        if reach == 0 {
             return Ok(());
         }
         if !self.has_pages() {
-            self.write_clean(0..used);
+            self.write_clean(0..reach.min(self.open));
             return Ok(());
         }
-        // SAFETY: open, so the region's own, and private memory; its user is gone.
-        unsafe { sys::zero(self.base, used) }
+        // SAFETY: the region's own, and private memory; its user is gone.
+        unsafe { sys::zero(self.base, reach) }
     }
 
     /// Gives back the pages that a clean region has. On failure it must not be used again.
@@ -489,33 +521,23 @@ impl Region {
         if self.contents.resident_pages == 0 {
             return Ok(());
         }
-        let mut bytes = self.used_bytes();
-        if let (Some(image), How::Copied) = (&self.contents.image, self.contents.how) {
-            let end = image.extents().last().map_or(0, |extent| extent.end);
-            bytes = bytes.max(end.min(self.open));
-            // The copies go as well.
+        let bytes = self.resident_end();
+        if self.contents.how == How::Copied {
+            // Its copies go as well.
             self.contents.image = None;
         }
         self.contents.resident_pages = 0;
-        // SAFETY: open, so the region's own, and private memory; nobody uses it. Mapped pages of an image show the
+        self.contents.resident_end = 0;
+        // SAFETY: the region's own, and private memory; nobody uses it. Mapped pages of an image show the
         // image again.
         unsafe { sys::zero(self.base, bytes) }
-    }
-
-    /// How far a clean region may have pages.
-    fn used_bytes(&self) -> usize {
-        match self.contents.used_pages {
-            u32::MAX => self.open,
-            pages => (pages as usize).saturating_mul(self.page_bytes()).min(self.open),
-        }
     }
 
     /// How much of a region that nobody uses is in memory: one that is clean, or was used up to so many bytes.
     pub(crate) fn idle_resident_bytes(&self, used: Option<usize>) -> u64 {
         let page_bytes = self.page_bytes();
-        let used = used.map_or_else(|| self.used_bytes(), |used| used.min(self.open));
-        let used = round_up(used, page_bytes).unwrap_or(used);
-        sys::resident_bytes(self.base, used, page_bytes).unwrap_or_else(|| self.resident_bytes())
+        let reach = self.reach(used.unwrap_or(0));
+        sys::resident_bytes(self.base, reach, page_bytes).unwrap_or_else(|| self.resident_bytes())
     }
 
     /// Makes a clean region one for a memory of `needed` bytes that starts with `image`; under GUARDED no more than
@@ -610,6 +632,7 @@ pub(crate) fn empty_together(regions: &mut [Used]) -> bool {
     for Used { region, bytes, .. } in regions.iter_mut() {
         let Ok(used) = region.aim(*bytes, None) else { return false };
         region.contents.resident_pages = 0;
+        region.contents.resident_end = 0;
         if used != 0 {
             giving.add(region, &(0..used));
         }
@@ -631,8 +654,8 @@ fn next_of<'a>(
     }
     *current = rest.next().map(|Used { region, bytes, .. }| {
         let start = region.base.addr().get();
-        let used = round_up(*bytes, region.page_bytes()).unwrap_or(region.open).min(region.open);
-        (Cleaning::new(region, keep, used), start, start.wrapping_add(used))
+        let reach = region.reach(*bytes);
+        (Cleaning::new(region, keep), start, start.wrapping_add(reach))
     });
 }
 
@@ -642,8 +665,7 @@ pub(crate) fn clean_together(regions: &mut [Used], keep: usize) -> bool {
     let Some((first, last)) = regions.first().zip(regions.last()) else { return true };
     let page_bytes = first.region.page_bytes();
     let start = first.region.base;
-    let used = round_up(last.bytes, page_bytes).unwrap_or(last.region.open);
-    let end = last.region.base.addr().get().wrapping_add(used.min(last.region.open));
+    let end = last.region.base.addr().get().wrapping_add(last.region.reach(last.bytes));
     let mut giving = GivingBack::new();
     if regions.iter().any(|used| used.region.contents.how == How::Torn) {
         return false;

@@ -18,7 +18,7 @@ use crate::sys::{self, FileMapping, HostCaps, HostFile, OsError, Protection, Sha
 use crate::units::round_up;
 use contents::Contents;
 use core::alloc::Layout as HeapLayout;
-use core::ops::Range;
+use core::ops::{Deref, DerefMut, Range};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -41,9 +41,12 @@ enum Origin {
     Heap(HeapLayout),
 }
 
-/// A piece of address space with a base.
+/// A piece of address space with a base. On the heap, so that it is handed on at the cost of a pointer.
 #[derive(Debug)]
-pub(crate) struct Region {
+pub(crate) struct Region(Box<Parts>);
+
+#[derive(Debug)]
+pub(crate) struct Parts {
     base: NonNull<u8>,
     /// Bytes from the base that are readable and writable; at most what the layout reserves.
     open: usize,
@@ -71,6 +74,20 @@ struct Own {
 
 // SAFETY: a region owns its address space, and nothing of it belongs to a thread.
 unsafe impl Send for Region {}
+
+impl Deref for Region {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl DerefMut for Region {
+    fn deref_mut(&mut self) -> &mut Parts {
+        &mut self.0
+    }
+}
 
 impl Region {
     /// Makes a region of this shape with at least `needed` bytes open, all of them zero.
@@ -131,16 +148,21 @@ impl Region {
         origin: Origin,
     ) -> Result<Self, OsError> {
         let own = Own { layout, page_bytes: host.page_bytes, origin, is_pooled: false };
-        match try_box(own) {
-            Ok(own) => {
-                let holding = Holding::Own(own);
-                Ok(Self { base, open, holding, contents: Contents::default() })
-            }
-            Err(_) => {
-                origin.release(base, open, layout.place == Place::Reserved);
-                Err(OsError::no_memory())
-            }
-        }
+        // Parts that are dropped release their origin; there are none as long as this box is all there is.
+        let own = try_box(own).map_err(|_| {
+            origin.release(base, open, layout.place == Place::Reserved);
+            OsError::no_memory()
+        })?;
+        Self::try_new(Parts {
+            base,
+            open,
+            holding: Holding::Own(own),
+            contents: Contents::default(),
+        })
+    }
+
+    fn try_new(parts: Parts) -> Result<Self, OsError> {
+        Ok(Self(try_box(parts).map_err(|_| OsError::no_memory())?))
     }
 
     fn reserve(layout: Layout, host: &HostCaps) -> Result<Self, OsError> {
@@ -272,17 +294,18 @@ impl Region {
     /// Works for sparsely placed regions whose neighbourhood is still free. Fails with `None` for
     /// all others, with the system's error when it refuses; nothing has changed then.
     pub(crate) fn extend_to(&mut self, bytes: usize) -> Result<(), Option<OsError>> {
-        let Holding::Own(own) = &mut self.holding else { return Err(None) };
+        let parts = &mut *self.0;
+        let Holding::Own(own) = &mut parts.holding else { return Err(None) };
         let Place::Sparse { .. } = own.layout.place else { return Err(None) };
         let bytes = round_up(bytes, own.page_bytes).ok_or(None)?;
         let Origin::Mapping { bytes: total, .. } = &mut own.origin else {
             return Err(None);
         };
         let more = bytes.wrapping_sub(own.layout.reserved);
-        sys::extend(offset(self.base, own.layout.reserved), more)?;
+        sys::extend(offset(parts.base, own.layout.reserved), more)?;
         *total = total.wrapping_add(more);
         own.layout.reserved = bytes;
-        self.open = bytes;
+        parts.open = bytes;
         Ok(())
     }
 
@@ -386,7 +409,7 @@ impl Origin {
     }
 }
 
-impl Drop for Region {
+impl Drop for Parts {
     fn drop(&mut self) {
         // A slot that its slab has not got back is lost to it: nobody has shown that it is clean.
         if let Holding::Own(own) = &self.holding {

@@ -9,7 +9,7 @@
 //! where the system has them. Slots that belong to nobody are zeros without pages.
 
 use super::contents::Contents;
-use super::{Holding, Region, offset};
+use super::{Holding, Parts, Region, offset};
 use crate::alloc::Ref;
 use crate::plan::{Bounds, Layout, Place};
 use crate::sys::{self, HostCaps, OsError};
@@ -126,15 +126,16 @@ impl Slab {
             unsafe { sys::install_guard(offset(slab.region.base, start), slab.layout.before)? };
             *guarded |= mask;
         }
-        *bits &= !mask;
-        places.first = word;
-        slab.free.fetch_sub(1, Ordering::Relaxed);
-        Ok(Some(Region {
+        let region = Region::try_new(Parts {
             base: offset(slab.region.base, start.wrapping_add(slab.layout.before)),
             open: slab.layout.reserved,
             holding: Holding::Slab(slab.clone()),
             contents: Contents::default(),
-        }))
+        })?;
+        *bits &= !mask;
+        places.first = word;
+        slab.free.fetch_sub(1, Ordering::Relaxed);
+        Ok(Some(region))
     }
 }
 

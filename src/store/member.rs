@@ -45,6 +45,7 @@ impl Drop for Member {
 
 impl Member {
     /// Lets a memory of so many bytes into a store, if the limits allow them.
+    #[inline(always)]
     pub(super) fn admit(store: &Store, held: Held, bytes: u64) -> Result<StoreMemory, Error> {
         let slot = AtomicUsize::new(NO_SLOT);
         let member = Ref::try_new(Self { held, store: store.clone(), slot })?;

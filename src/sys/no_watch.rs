@@ -17,6 +17,10 @@ impl WriteWatch {
         Err(OsError::none())
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        match self.never {}
+    }
+
     pub(crate) fn arm(&self, _bytes_from_start: usize) -> Result<(), OsError> {
         match self.never {}
     }

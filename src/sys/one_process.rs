@@ -7,6 +7,9 @@ use core::ptr::NonNull;
 
 const UNSUPPORTED: OsError = OsError(0);
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileIdentity(Infallible);
+
 #[derive(Debug)]
 pub(crate) struct SharedFile(Infallible);
 
@@ -20,6 +23,10 @@ impl SharedFile {
     }
 
     pub(crate) fn for_host(&self) -> Result<isize, OsError> {
+        match self.0 {}
+    }
+
+    pub(crate) fn identity(&self) -> Result<FileIdentity, OsError> {
         match self.0 {}
     }
 

@@ -76,7 +76,8 @@ pub(crate) fn written_pages(
     injection::point()?;
     let mut regions = [const { MaybeUninit::<PageRegion>::uninit() }; REGIONS];
     // The kernel allocates a buffer of the same size: no more than there can be.
-    let most = bytes.checked_div(page_bytes).unwrap_or(0).div_ceil(2).clamp(1, REGIONS);
+    let pages = bytes.wrapping_shr(page_bytes.trailing_zeros());
+    let most = pages.div_ceil(2).clamp(1, REGIONS);
     // What the kernel fills in, tools that watch memory do not see; zeros they understand.
     let nothing = PageRegion { start: 0, end: 0, categories: 0 };
     regions.iter_mut().take(most).for_each(|region| _ = region.write(nothing));

@@ -13,6 +13,10 @@ pub(crate) struct SharedFile {
     descriptor: OwnedFd,
 }
 
+/// What tells one file from another: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileIdentity(libc::dev_t, libc::ino_t);
+
 /// What no file of ours is without: nobody can change the size under a mapping, or undo that.
 const SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
 
@@ -71,15 +75,24 @@ impl SharedFile {
         isize::try_from(copy).map_err(|_| OsError(libc::EBADF))
     }
 
-    /// How many bytes there are.
-    pub(crate) fn bytes(&self) -> Result<u64, OsError> {
+    fn about(&self) -> Result<libc::stat, OsError> {
         let mut about = MaybeUninit::<libc::stat>::zeroed();
         // SAFETY: fstat fills the structure, which is all zeros until then.
-        let size = unsafe {
+        unsafe {
             checked(libc::fstat(self.descriptor.as_raw_fd(), about.as_mut_ptr()))?;
-            about.assume_init().st_size
-        };
-        u64::try_from(size).map_err(|_| OsError(libc::EINVAL))
+            Ok(about.assume_init())
+        }
+    }
+
+    /// How many bytes there are.
+    pub(crate) fn bytes(&self) -> Result<u64, OsError> {
+        u64::try_from(self.about()?.st_size).map_err(|_| OsError(libc::EINVAL))
+    }
+
+    /// What tells it from all other files.
+    pub(crate) fn identity(&self) -> Result<FileIdentity, OsError> {
+        let about = self.about()?;
+        Ok(FileIdentity(about.st_dev, about.st_ino))
     }
 
     /// Maps the first `bytes` bytes, readable and writable, wherever the system likes.

@@ -151,6 +151,11 @@ impl WriteWatch {
         Ok(watch)
     }
 
+    /// How many bytes it watches.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// From here on writes to the first bytes of the range count anew. After a failure some of what was written is
     /// forgotten already.
     pub(crate) fn arm(&self, bytes_from_start: usize) -> Result<(), OsError> {
