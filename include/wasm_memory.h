@@ -453,7 +453,8 @@ typedef struct wasm_memory_pool_options_t {
      */
     uint64_t slot_bytes;
     /**
-     * How many bytes of what a deleted memory wrote stay in physical memory, for the next one. Default: 1 MiB.
+     * How many bytes of what a deleted memory wrote stay in physical memory, for the next one. Default: 1 MiB. The copy of
+     * an image of at most 256 KiB stays besides, in a slot that remembers it.
      */
     uint64_t keep_resident_bytes;
     /**
@@ -2468,8 +2469,8 @@ wasm_memory_status_t wasm_memory_new_from_image(struct wasm_store_t *store,
  * Returns: `OK`, `NULL_ARGUMENT`, `SHARED` (a shared memory cannot be reset), `BORROWED`, `OUT_OF_BOUNDS` (a segment ends
  * past the minimum of the type), `INVALID_TYPE` (a snapshot with pages of another size), `MAXIMUM_EXCEEDED` (a
  * snapshot larger than the type allows), `OUT_OF_MEMORY`; and where it makes the memory larger than it is,
- * `LIMIT_DENIED` and `ASYNC_REQUIRED`, as for a growth. Nothing has changed then, but where the system refused to undo a
- * mapping or a protection (`OUT_OF_MEMORY`): some may have been undone, and the contents may be the image's.
+ * `LIMIT_DENIED` and `ASYNC_REQUIRED`, as for a growth. Nothing has changed then, but that mappings and protections
+ * may have been undone where the system refuses memory (`OUT_OF_MEMORY`, errno is the system's).
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: pointers past the new length; the base, where `wasm_memory_may_move` and the snapshot is larger than the
@@ -2511,8 +2512,7 @@ wasm_memory_status_t wasm_memory_dirty_ranges(const struct wasm_memory_t *memory
  *
  * Parameters: `memory`: not consumed, of any kind.
  * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_MEMORY`; and where a copy has to be made, `PROTECTED` (a range allows
- * no access) and `IO` (a file that is mapped has become too short): changes count from the beginning of the
- * memory then.
+ * no access) and `IO` (a file that is mapped has become too short). On failure, changes count from where they did.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2528,6 +2528,8 @@ wasm_memory_status_t wasm_memory_dirty_clear(struct wasm_memory_t *memory);
  * `OUT_OF_MEMORY`. Larger memories, and those that find no slot, are made on demand with `overflow`, and
  * are `OUT_OF_MEMORY` without. Shared memories take slots too, but not those that can be exported; nor do memories that
  * an allocator of the host's makes. Address space is taken slot by slot as it is needed, and memory as it is written.
+ * Where a limit on the process leaves no room for a slot, AUTO and CHECKED make memories without one, as they do without
+ * a pool, and so do all on systems without mappings: neither `slots` nor `slot_bytes` limits those.
  *
  * Parameters: `config`: NULL is ignored. `options`: copied; NULL for no pool. A value that no host could honour makes
  * `wasm_engine_new_with_config` fail with a sentence that names it: a `struct_size` too small for itself, slots that
@@ -2584,7 +2586,8 @@ wasm_memory_status_t wasm_engine_pool_trim(struct wasm_engine_t *engine);
  * Returns: `OK` (for no bytes too, which changes nothing), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (flags), `SHARED` (not in
  * shared memories), `UNSUPPORTED` (host-made memories; those on the heap, where the process had no address space left;
  * systems on which this version cannot), `BORROWED`, `UNALIGNED`, `OUT_OF_BOUNDS`, `IO` (the descriptor is closed, not of a
- * regular file or not open for this; the file ends before `file_offset + length`, its last page filled up), `OUT_OF_MEMORY`.
+ * regular file of ordinary pages or not open for this; the file ends before `file_offset + length`, its last page filled
+ * up; the file system refuses), `OUT_OF_MEMORY`.
  * Ownership: the descriptor stays the caller's and may be closed after the call.
  * Threads: one at a time.
  * Invalidates: the contents of the range.

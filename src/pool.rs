@@ -32,6 +32,8 @@ const WARM_BATCH: usize = 16;
 const SHARDS_MOST: usize = 16;
 /// How many slots are taken out of a slab together, so that they lie together when they are cleaned.
 const CARVED_TOGETHER: usize = 8;
+/// Each shape may have this share of the idle regions, even if others have to go for it.
+const SHARE_OF_A_SHAPE: usize = 4;
 /// The first slab of a shape has so many slots, and each further one twice as many, up to so many or so many bytes.
 const SLAB_SLOTS: usize = 64;
 const SLAB_SLOTS_MOST: usize = 1 << 14;
@@ -191,6 +193,21 @@ impl Idle {
         region
     }
 
+    /// How many clean regions there are of this shape.
+    fn count_of(&self, layout: &Layout) -> usize {
+        let alike = self.bins.iter().filter(|bin| bin.layout == *layout);
+        alike.map(|bin| bin.regions.len()).sum()
+    }
+
+    /// The one that has lain idle longest of another shape, of which there are most.
+    fn evict(&mut self, layout: &Layout) -> Option<Region> {
+        let others = self.bins.iter_mut().filter(|bin| bin.layout != *layout);
+        let bin = others.max_by_key(|bin| bin.regions.len())?;
+        let region = (!bin.regions.is_empty()).then(|| bin.regions.remove(0))?;
+        bin.fewest = bin.fewest.min(bin.regions.len());
+        Some(region)
+    }
+
     /// Puts a clean region into its bin; gives it back if there is no heap for that.
     fn put(&mut self, region: Region) -> Result<(), Region> {
         let fits =
@@ -348,7 +365,7 @@ impl Pool {
         {
             return self.put_used(home, Used::new(region, bytes));
         }
-        if !self.has_room(home) {
+        if !self.has_room(home) && !self.make_room(home, region.layout()) {
             return self.let_go(region, bytes);
         }
         let image = region.image_to_keep();
@@ -368,6 +385,18 @@ impl Pool {
             Some(idle) => self.put_clean(home, idle, region),
             None => self.drop_region(region),
         }
+    }
+
+    /// Gives up what lies idle in the other shapes, where there are few regions of this one: shapes that nobody asks for
+    /// any more must not be in the way for ever.
+    fn make_room(&self, shard: &Shard, layout: &Layout) -> bool {
+        let Some(mut idle) = shard.idle.attempt() else { return false };
+        let is_rare = idle.count_of(layout) < self.limits.idle.div_ceil(SHARE_OF_A_SHAPE);
+        let Some(region) = is_rare.then(|| idle.evict(layout)).flatten() else { return false };
+        shard.leaves(&region);
+        drop(idle);
+        self.let_go(region, 0);
+        self.has_room(shard)
     }
 
     fn has_room(&self, shard: &Shard) -> bool {
@@ -411,7 +440,20 @@ impl Pool {
     fn clean_used<'a>(&self, shard: &'a Shard, mut idle: Taken<'a, Idle>) -> Taken<'a, Idle> {
         let spare = core::mem::take(&mut idle.spare);
         let mut batch = core::mem::replace(&mut idle.used, spare);
-        let clean = shard.count.load(Ordering::Relaxed).saturating_sub(batch.len());
+        let mut clean = shard.count.load(Ordering::Relaxed).saturating_sub(batch.len());
+        if let Some(layout) = batch.first().map(|used| *used.region.layout()) {
+            let share = self.limits.idle.div_ceil(SHARE_OF_A_SHAPE);
+            let mut missing = share.saturating_sub(idle.count_of(&layout)).min(batch.len());
+            while missing != 0
+                && self.limits.idle.saturating_sub(clean) < missing
+                && let Some(region) = idle.evict(&layout)
+            {
+                shard.leaves(&region);
+                clean = clean.wrapping_sub(1);
+                missing = missing.wrapping_sub(1);
+                self.let_go(region, 0);
+            }
+        }
         let room = self.limits.idle.saturating_sub(clean);
         let room = if self.has_room_for_pages(shard) { room.min(batch.len()) } else { 0 };
         shard.add(batch.len().wrapping_neg());

@@ -228,8 +228,8 @@ pub unsafe extern "C" fn wasm_memory_new_from_image(
 /// Returns: `OK`, `NULL_ARGUMENT`, `SHARED` (a shared memory cannot be reset), `BORROWED`, `OUT_OF_BOUNDS` (a segment ends
 /// past the minimum of the type), `INVALID_TYPE` (a snapshot with pages of another size), `MAXIMUM_EXCEEDED` (a
 /// snapshot larger than the type allows), `OUT_OF_MEMORY`; and where it makes the memory larger than it is,
-/// `LIMIT_DENIED` and `ASYNC_REQUIRED`, as for a growth. Nothing has changed then, but where the system refused to undo a
-/// mapping or a protection (`OUT_OF_MEMORY`): some may have been undone, and the contents may be the image's.
+/// `LIMIT_DENIED` and `ASYNC_REQUIRED`, as for a growth. Nothing has changed then, but that mappings and protections
+/// may have been undone where the system refuses memory (`OUT_OF_MEMORY`, errno is the system's).
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: pointers past the new length; the base, where `wasm_memory_may_move` and the snapshot is larger than the
@@ -290,8 +290,7 @@ pub unsafe extern "C" fn wasm_memory_dirty_ranges(
 ///
 /// Parameters: `memory`: not consumed, of any kind.
 /// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_MEMORY`; and where a copy has to be made, `PROTECTED` (a range allows
-/// no access) and `IO` (a file that is mapped has become too short): changes count from the beginning of the
-/// memory then.
+/// no access) and `IO` (a file that is mapped has become too short). On failure, changes count from where they did.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.

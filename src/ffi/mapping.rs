@@ -39,7 +39,8 @@ pub const WASM_MEMORY_MAP_SHARED: u32 = 3;
 /// Returns: `OK` (for no bytes too, which changes nothing), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (flags), `SHARED` (not in
 /// shared memories), `UNSUPPORTED` (host-made memories; those on the heap, where the process had no address space left;
 /// systems on which this version cannot), `BORROWED`, `UNALIGNED`, `OUT_OF_BOUNDS`, `IO` (the descriptor is closed, not of a
-/// regular file or not open for this; the file ends before `file_offset + length`, its last page filled up), `OUT_OF_MEMORY`.
+/// regular file of ordinary pages or not open for this; the file ends before `file_offset + length`, its last page filled
+/// up; the file system refuses), `OUT_OF_MEMORY`.
 /// Ownership: the descriptor stays the caller's and may be closed after the call.
 /// Threads: one at a time.
 /// Invalidates: the contents of the range.

@@ -18,7 +18,8 @@ pub struct wasm_memory_pool_options_t {
     pub slots: u64,
     /// The largest memory that it serves, in bytes. Default: 4 GiB.
     pub slot_bytes: u64,
-    /// How many bytes of what a deleted memory wrote stay in physical memory, for the next one. Default: 1 MiB.
+    /// How many bytes of what a deleted memory wrote stay in physical memory, for the next one. Default: 1 MiB. The copy of
+    /// an image of at most 256 KiB stays besides, in a slot that remembers it.
     pub keep_resident_bytes: u64,
     /// How many deleted memories may wait to be cleaned together; 1 cleans each at once. Default: 16.
     pub decommit_batch: u64,
@@ -116,6 +117,8 @@ unsafe fn options_of(
 /// `OUT_OF_MEMORY`. Larger memories, and those that find no slot, are made on demand with `overflow`, and
 /// are `OUT_OF_MEMORY` without. Shared memories take slots too, but not those that can be exported; nor do memories that
 /// an allocator of the host's makes. Address space is taken slot by slot as it is needed, and memory as it is written.
+/// Where a limit on the process leaves no room for a slot, AUTO and CHECKED make memories without one, as they do without
+/// a pool, and so do all on systems without mappings: neither `slots` nor `slot_bytes` limits those.
 ///
 /// Parameters: `config`: NULL is ignored. `options`: copied; NULL for no pool. A value that no host could honour makes
 /// `wasm_engine_new_with_config` fail with a sentence that names it: a `struct_size` too small for itself, slots that

@@ -171,6 +171,20 @@ impl Memory {
         made.check(to, length)
     }
 
+    /// Fails where the options leave no room for `length` bytes, whatever the system says.
+    pub(super) fn check_room(&self, region: &Region, length: usize) -> Result<(), Error> {
+        let engine = &self.engine;
+        if let Some(slot_bytes) = engine.slot_bytes(region).filter(|slot| length as u64 > *slot) {
+            return Err(Error::SlotTooSmall { wanted: length as u64, slot_bytes });
+        }
+        let reserved = region.layout().reserved;
+        if length > reserved && region.is_whole() && !engine.policy().may_move {
+            let (wanted, reserved) = (length as u64, reserved as u64);
+            return Err(Error::ReservationExceeded { wanted, reserved });
+        }
+        Ok(())
+    }
+
     /// Opens `length` bytes of a region, which may mean to extend it or, unless the memory is shared, to move to
     /// another.
     #[cold]

@@ -180,6 +180,9 @@ impl Memory {
             Backing::Shared(_) => return Err(Error::Internal("a shared memory is not reset")),
         };
         let region = slot.as_mut().ok_or(Error::Internal("a live memory has no region"))?;
+        if length > region.open_bytes() {
+            self.check_room(region, length)?;
+        }
         let refused = |os| self.engine.out_of_memory(Purpose::Map, old.max(length) as u64, os);
         self.stop_watching(region);
         let undone = self.undo_overlays(region).map_err(refused);

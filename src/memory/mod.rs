@@ -28,7 +28,7 @@ pub use hexdump::Hexdump;
 pub use segment::DataSegment;
 pub use shared::SharedMemory;
 
-use crate::alloc::{LazyBox, try_box};
+use crate::alloc::LazyBox;
 use crate::attachment::Attachment;
 use crate::engine::Engine;
 use crate::error::Error;
@@ -162,11 +162,11 @@ impl Memory {
         engine: &Engine,
         ty: MemoryType,
         length: usize,
-        shared: Shared,
+        shared: Box<Shared>,
     ) -> Result<Self, Error> {
         let base = shared.region().as_ref().map(Region::base);
         let base = base.ok_or(Error::Internal("a new memory has no region"))?.as_ptr();
-        let backing = Backing::Shared(try_box(shared)?);
+        let backing = Backing::Shared(shared);
         Ok(Self::over(engine, ty, length, base, backing))
     }
 

@@ -318,7 +318,7 @@ impl Memory {
         let (region, range) = self.overlay_range(offset, length, &file_range)?;
         let what = "the descriptor cannot be used";
         let refused = |os| Error::File { what, os };
-        let what = "only regular files can be mapped, and the descriptor is of something else";
+        let what = "only regular files of ordinary pages can be mapped, and the descriptor is of something else";
         let irregular = Error::File { what, os: OsError::none() };
         let (file, file_bytes) = HostFile::new(descriptor).map_err(refused)?.ok_or(irregular)?;
         let wanted = file_offset.saturating_add(length);

@@ -36,18 +36,30 @@ pub(super) enum Queue {
 
 impl Shared {
     /// What a new memory of `length` bytes needs.
-    pub(super) fn new(engine: &Engine, ty: &MemoryType, length: usize) -> Result<Self, Error> {
+    pub(super) fn new(engine: &Engine, ty: &MemoryType, length: usize) -> Result<Box<Self>, Error> {
         if engine.policy().exportable {
             let (exported, region) = Exported::new(engine, ty, length)?;
-            return Ok(Self::over(region, Queue::Crossing(exported)));
+            return Self::over(region, Queue::Crossing(exported));
         }
-        let region = engine.acquire(&Wanted { ty, needed: length, image: None }, None)?;
-        Ok(Self::over(region, Queue::Local(try_box(LocalQueue::new())?)))
+        // All that the heap may refuse first: a region that was acquired is released by the memory alone.
+        let mut shared = Self::without_region(Queue::Local(try_box(LocalQueue::new())?))?;
+        shared.put(engine.acquire(&Wanted { ty, needed: length, image: None }, None)?);
+        Ok(shared)
     }
 
-    pub(super) fn over(region: Region, queue: Queue) -> Self {
-        let free = Self::free_up_to(&region, &queue);
-        Self { region: Mutex::new(Some(region)), free_up_to: AtomicUsize::new(free), queue }
+    pub(super) fn over(region: Region, queue: Queue) -> Result<Box<Self>, Error> {
+        let mut shared = Self::without_region(queue)?;
+        shared.put(region);
+        Ok(shared)
+    }
+
+    fn without_region(queue: Queue) -> Result<Box<Self>, Error> {
+        try_box(Self { region: Mutex::new(None), free_up_to: AtomicUsize::new(0), queue })
+    }
+
+    fn put(&mut self, region: Region) {
+        *self.free_up_to.get_mut() = Self::free_up_to(&region, &self.queue);
+        *self.region.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(region);
     }
 
     fn free_up_to(region: &Region, queue: &Queue) -> usize {
@@ -252,7 +264,7 @@ impl SharedMemory {
         Memory::check_kind(engine, ty)?;
         let (exported, own, region) = Exported::import(engine, ty, descriptor)?;
         let length = region.length;
-        let shared = Shared::over(region.region, Queue::Crossing(exported));
+        let shared = Shared::over(region.region, Queue::Crossing(exported))?;
         Ok(Self(Ref::try_new(Memory::over_shared(engine, own, length, shared)?)?))
     }
 }

@@ -345,12 +345,17 @@ impl Region {
 
     /// Whether the region is less than the options ask for, on a host that has mappings.
     pub(crate) fn is_reduced(&self, host: &HostCaps) -> bool {
-        host.has_mappings && self.layout().place != Place::Reserved
+        host.has_mappings && !self.is_whole()
+    }
+
+    /// Whether the region has all that the options ask for from the start, and so can never be extended.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.layout().place == Place::Reserved
     }
 
     /// Whether another memory can use the region after this one, as far as its kind goes.
     pub(crate) fn is_reusable(&self) -> bool {
-        self.layout().place == Place::Reserved && self.has_pages()
+        self.is_whole() && self.has_pages()
     }
 
     /// Makes the region one of a pool's.

@@ -10,7 +10,8 @@ use core::ptr::NonNull;
 pub(crate) struct HostFile(libc::c_int);
 
 impl HostFile {
-    /// The regular file behind a number, with its length in bytes; `None` if it is something else.
+    /// The regular file behind a number, with its length in bytes; `None` if it is something else, or consists of huge
+    /// pages.
     pub(crate) fn new(descriptor: isize) -> Result<Option<(Self, u64)>, OsError> {
         injection::point()?;
         let raw = libc::c_int::try_from(descriptor).map_err(|_| OsError(libc::EBADF))?;
@@ -22,7 +23,7 @@ impl HostFile {
             }
             about.assume_init()
         };
-        let is_regular = about.st_mode & libc::S_IFMT == libc::S_IFREG;
+        let is_regular = about.st_mode & libc::S_IFMT == libc::S_IFREG && !has_huge_pages(raw);
         let length = u64::try_from(about.st_size).map_err(|_| OsError(libc::EINVAL))?;
         Ok(is_regular.then_some((Self(raw), length)))
     }
@@ -45,10 +46,78 @@ impl HostFile {
             FileMapping::CopyOnWrite => (super::READ_WRITE, libc::MAP_PRIVATE),
             FileMapping::Shared => (super::READ_WRITE, libc::MAP_SHARED),
         };
+        // Somewhere else first: the system gives up what is in a range before it asks the file, and a file that refuses
+        // would leave a hole.
+        // SAFETY: without MAP_FIXED no mapping is replaced.
+        let elsewhere =
+            unsafe { libc::mmap(core::ptr::null_mut(), bytes, protection, kind, self.0, offset) };
+        if elsewhere == libc::MAP_FAILED {
+            return Err(last_error());
+        }
+        // SAFETY: the caller's range; `elsewhere` was made right above, and nobody knows of it.
+        let moved =
+            unsafe { move_over(elsewhere, bytes, address, protection, kind, self.0, offset) };
+        if moved.is_err() {
+            // SAFETY: the caller's range. Zeros are better than a place that the system gives to somebody else.
+            let _ = unsafe { super::zeros_over(address, bytes) };
+        }
+        moved
+    }
+}
+
+/// Whether a file consists of huge pages: the system would map more of it than it is asked for, over what lies behind.
+fn has_huge_pages(descriptor: libc::c_int) -> bool {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        const HUGETLBFS: i64 = 0x9584_58f6;
+        let mut about = MaybeUninit::<libc::statfs>::zeroed();
+        // SAFETY: fstatfs fills the structure, which is all zeros until then.
+        let (answer, about) =
+            unsafe { (libc::fstatfs(descriptor, about.as_mut_ptr()), about.assume_init()) };
+        #[allow(clippy::useless_conversion, reason = "the type differs between systems")]
+        return answer != 0 || i64::from(about.f_type) & 0xffff_ffff == HUGETLBFS;
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
+        let _ = descriptor;
+        false
+    }
+}
+
+/// Puts a mapping of a file in the place of whatever is in a range. On failure there may be nothing in the range.
+///
+/// # Safety
+/// The range is the caller's to replace, and nobody else knows of the mapping, which is given up in any case.
+unsafe fn move_over(
+    mapping: *mut libc::c_void,
+    bytes: usize,
+    address: NonNull<u8>,
+    protection: libc::c_int,
+    kind: libc::c_int,
+    descriptor: libc::c_int,
+    offset: libc::off_t,
+) -> Result<(), OsError> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        let _ = (protection, kind, descriptor, offset);
+        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+        let target: *mut libc::c_void = address.as_ptr().cast();
+        // SAFETY: passed on.
+        if unsafe { libc::mremap(mapping, bytes, bytes, flags, target) } != libc::MAP_FAILED {
+            return Ok(());
+        }
+        let refused = last_error();
+        // SAFETY: passed on.
+        unsafe { libc::munmap(mapping, bytes) };
+        Err(refused)
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    {
         let flags = kind | libc::MAP_FIXED;
-        // SAFETY: the caller's range.
+        // SAFETY: passed on.
         let got = unsafe {
-            libc::mmap(address.as_ptr().cast(), bytes, protection, flags, self.0, offset)
+            libc::munmap(mapping, bytes);
+            libc::mmap(address.as_ptr().cast(), bytes, protection, flags, descriptor, offset)
         };
         if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
     }
