@@ -9,6 +9,7 @@ use super::host::Backing;
 use crate::error::Error;
 use crate::region::Region;
 use crate::sys::{self, FileMapping, HostFile, OsError, Protection};
+use core::cell::Cell;
 use core::ops::Range;
 
 /// Why there is no address to use an access with.
@@ -335,20 +336,22 @@ impl Memory {
         };
         // One, in the place of all that is there.
         let mut new = Some(Overlay { range: range.clone(), file: Some(how), protection });
-        self.overlay(
-            region,
-            &range,
-            |_, _| new.take(),
-            |region| {
-                region.map_file(range.clone(), file, file_offset, how).map_err(|os| {
-                    if os == OsError::no_memory() {
-                        return self.engine.out_of_memory(sys::Purpose::Map, length, os);
-                    }
-                    Error::File { what: "the system refused to map the file", os }
-                })
-            },
-            true,
-        )
+        let is_lost = Cell::new(false);
+        let map = |region: &mut Region| {
+            region.map_file(range.clone(), file, file_offset, how).map_err(|refused| {
+                is_lost.set(refused.is_lost);
+                if refused.os == OsError::no_memory() {
+                    return self.engine.out_of_memory(sys::Purpose::Map, length, refused.os);
+                }
+                Error::File { what: "the system refused to map the file", os: refused.os }
+            })
+        };
+        let mapped = self.overlay(region, &range, |_, _| new.take(), map, true);
+        if is_lost.get() {
+            // Zeros are there now.
+            self.overlay(region, &range, |_, _| None, |_| Ok(()), true)?;
+        }
+        mapped
     }
 
     /// Makes a range zeros that can be read and written, whatever was there: bytes, a file, a protection.

@@ -14,7 +14,9 @@ pub(crate) use slab::Slab;
 
 use crate::alloc::{Ref, try_box};
 use crate::plan::{Bounds, Layout, Place};
-use crate::sys::{self, FileMapping, HostCaps, HostFile, OsError, Protection, SharedFile};
+use crate::sys::{
+    self, FileMapping, HostCaps, HostFile, OsError, Protection, SharedFile, Unmapped,
+};
 use crate::units::round_up;
 use contents::Contents;
 use core::alloc::Layout as HeapLayout;
@@ -325,7 +327,7 @@ impl Region {
         file: HostFile,
         file_offset: u64,
         how: FileMapping,
-    ) -> Result<(), OsError> {
+    ) -> Result<(), Unmapped> {
         debug_assert!(self.has_pages() && range.end <= self.open);
         self.contents.tear(&range);
         // SAFETY: as in `zeros_over`.

@@ -38,9 +38,11 @@ impl HostFile {
         bytes: usize,
         offset: u64,
         how: FileMapping,
-    ) -> Result<(), OsError> {
-        injection::point()?;
-        let offset = libc::off_t::try_from(offset).map_err(|_| OsError(libc::EOVERFLOW))?;
+    ) -> Result<(), Unmapped> {
+        let refused = |os| Unmapped { os, is_lost: false };
+        injection::point().map_err(refused)?;
+        let offset =
+            libc::off_t::try_from(offset).map_err(|_| refused(OsError(libc::EOVERFLOW)))?;
         let (protection, kind) = match how {
             FileMapping::ReadOnly => (libc::PROT_READ, libc::MAP_SHARED),
             FileMapping::CopyOnWrite => (super::READ_WRITE, libc::MAP_PRIVATE),
@@ -48,21 +50,43 @@ impl HostFile {
         };
         // Somewhere else first: the system gives up what is in a range before it asks the file, and a file that refuses
         // would leave a hole.
-        // SAFETY: without MAP_FIXED no mapping is replaced.
-        let elsewhere =
-            unsafe { libc::mmap(core::ptr::null_mut(), bytes, protection, kind, self.0, offset) };
-        if elsewhere == libc::MAP_FAILED {
-            return Err(last_error());
+        // SAFETY: without MAP_FIXED no mapping is replaced, and what is unmapped was mapped right before.
+        unsafe {
+            let elsewhere =
+                libc::mmap(core::ptr::null_mut(), bytes, protection, kind, self.0, offset);
+            if elsewhere == libc::MAP_FAILED {
+                return Err(refused(last_error()));
+            }
+            libc::munmap(elsewhere, bytes);
         }
-        // SAFETY: the caller's range; `elsewhere` was made right above, and nobody knows of it.
-        let moved =
-            unsafe { move_over(elsewhere, bytes, address, protection, kind, self.0, offset) };
-        if moved.is_err() {
+        let flags = kind | libc::MAP_FIXED;
+        // SAFETY: the caller's range.
+        let got = unsafe {
+            libc::mmap(address.as_ptr().cast(), bytes, protection, flags, self.0, offset)
+        };
+        if got != libc::MAP_FAILED {
+            return Ok(());
+        }
+        let os = last_error();
+        let is_lost = !is_mapped(address, bytes);
+        if is_lost {
             // SAFETY: the caller's range. Zeros are better than a place that the system gives to somebody else.
             let _ = unsafe { super::zeros_over(address, bytes) };
         }
-        moved
+        Err(Unmapped { os, is_lost })
     }
+}
+
+/// Why a file was not mapped, and whether what had been in the range is lost: zeros are there instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unmapped {
+    pub(crate) os: OsError,
+    pub(crate) is_lost: bool,
+}
+
+/// Whether there is a mapping everywhere in a range.
+fn is_mapped(address: NonNull<u8>, bytes: usize) -> bool {
+    super::resident_bytes(address, bytes, super::host().page_bytes).is_some()
 }
 
 /// Whether a file consists of huge pages: the system would map more of it than it is asked for, over what lies behind.
@@ -81,45 +105,6 @@ fn has_huge_pages(descriptor: libc::c_int) -> bool {
     {
         let _ = descriptor;
         false
-    }
-}
-
-/// Puts a mapping of a file in the place of whatever is in a range. On failure there may be nothing in the range.
-///
-/// # Safety
-/// The range is the caller's to replace, and nobody else knows of the mapping, which is given up in any case.
-unsafe fn move_over(
-    mapping: *mut libc::c_void,
-    bytes: usize,
-    address: NonNull<u8>,
-    protection: libc::c_int,
-    kind: libc::c_int,
-    descriptor: libc::c_int,
-    offset: libc::off_t,
-) -> Result<(), OsError> {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    {
-        let _ = (protection, kind, descriptor, offset);
-        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-        let target: *mut libc::c_void = address.as_ptr().cast();
-        // SAFETY: passed on.
-        if unsafe { libc::mremap(mapping, bytes, bytes, flags, target) } != libc::MAP_FAILED {
-            return Ok(());
-        }
-        let refused = last_error();
-        // SAFETY: passed on.
-        unsafe { libc::munmap(mapping, bytes) };
-        Err(refused)
-    }
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    {
-        let flags = kind | libc::MAP_FIXED;
-        // SAFETY: passed on.
-        let got = unsafe {
-            libc::munmap(mapping, bytes);
-            libc::mmap(address.as_ptr().cast(), bytes, protection, flags, descriptor, offset)
-        };
-        if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
     }
 }
 

@@ -4,6 +4,13 @@ use super::{FileMapping, OsError};
 use core::convert::Infallible;
 use core::ptr::NonNull;
 
+/// Why a file was not mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unmapped {
+    pub(crate) os: OsError,
+    pub(crate) is_lost: bool,
+}
+
 /// There is no such thing here.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HostFile(Infallible);
@@ -21,7 +28,7 @@ impl HostFile {
         _bytes: usize,
         _offset: u64,
         _how: FileMapping,
-    ) -> Result<(), OsError> {
+    ) -> Result<(), Unmapped> {
         match self.0 {}
     }
 }
