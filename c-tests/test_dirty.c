@@ -3,222 +3,10 @@
 #define _GNU_SOURCE
 #include "wasm_memory.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
-#include <stddef.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <time.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-#ifdef __linux__
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
-#include <sys/uio.h>
-#endif
 
-#include "support/children.h"
+#include "support/engines.h"
 #include "support/limiters.h"
-#include "support/memories.h"
-
-static uint64_t seed = 1;
-
-static uint64_t next_random(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-/* Valgrind and sanitizers are slow, and take address space and memory of their own: less of the same then. */
-static bool is_watched(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return true;
-#endif
-#endif
-    {
-        const char *const preloaded = getenv("LD_PRELOAD");
-        return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
-    }
-}
-
-static bool is_zero(const uint8_t *bytes, uint64_t length) {
-    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, (size_t)length - 1) == 0);
-}
-
-static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
-/* ---- a host that makes the memories ---- */
-
-typedef struct {
-    uint8_t *base;
-    size_t size, room;
-} block_t;
-
-static size_t block_byte_size(void *env) { return ((block_t *)env)->size; }
-static uint8_t *block_as_ptr(void *env) { return ((block_t *)env)->base; }
-
-static wasm_memory_status_t block_grow_to(void *env, size_t new_size) {
-    block_t *const block = (block_t *)env;
-    if (new_size > block->room) return WASM_MEMORY_OUT_OF_MEMORY;
-    block->size = new_size;
-    return WASM_MEMORY_OK;
-}
-
-static void block_finalizer(void *env) {
-    block_t *const block = (block_t *)env;
-    munmap(block->base, block->room);
-    free(block);
-}
-
-static wasm_memory_status_t block_new(void *env, const wasm_memorytype_t *type, size_t minimum, size_t maximum,
-                                      size_t reserved, size_t guard, wasm_linear_memory_t *out) {
-    block_t *const block = (block_t *)calloc(1, sizeof *block);
-    const uint64_t room = least(most(minimum, MIB), most(maximum, 1)) + 256 * KIB;
-    void *base;
-    (void)env, (void)type, (void)reserved, (void)guard;
-    if (block == NULL) return WASM_MEMORY_OUT_OF_MEMORY;
-    block->size = minimum;
-    block->room = (size_t)room;
-    base = mmap(NULL, block->room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) {
-        free(block);
-        return WASM_MEMORY_OUT_OF_MEMORY;
-    }
-    block->base = (uint8_t *)base;
-    out->struct_size = sizeof *out;
-    out->env = block;
-    out->byte_size = block_byte_size;
-    out->grow_to = block_grow_to;
-    out->as_ptr = block_as_ptr;
-    out->finalizer = block_finalizer;
-    return WASM_MEMORY_OK;
-}
-
-/* ---- engines of all kinds ---- */
-
-typedef struct {
-    const char *name;
-    wasm_memory_bounds_t bounds;
-    uint64_t slots, slot_bytes, keep_resident_bytes, decommit_batch; /* slots 0: no pool */
-    uint64_t reservation;                                            /* 0: the default */
-    bool may_move, host_made;
-} kind_t;
-
-static const kind_t kinds[] = {
-    {.name = "auto", .bounds = WASM_MEMORY_BOUNDS_AUTO},
-    {.name = "guarded", .bounds = WASM_MEMORY_BOUNDS_GUARDED},
-    {.name = "checked", .bounds = WASM_MEMORY_BOUNDS_CHECKED},
-    {.name = "checked, small reservations", .bounds = WASM_MEMORY_BOUNDS_CHECKED, .reservation = MIB},
-    {.name = "guarded slots, large",
-     .bounds = WASM_MEMORY_BOUNDS_GUARDED,
-     .slots = 16,
-     .slot_bytes = 64 * MIB,
-     .keep_resident_bytes = MIB,
-     .decommit_batch = 16},
-    {.name = "guarded slots, few, cleaned at once",
-     .bounds = WASM_MEMORY_BOUNDS_GUARDED,
-     .slots = 3,
-     .slot_bytes = MIB,
-     .keep_resident_bytes = 64 * KIB,
-     .decommit_batch = 1},
-    {.name = "checked slots, few, cleaned at once",
-     .bounds = WASM_MEMORY_BOUNDS_CHECKED,
-     .slots = 4,
-     .slot_bytes = MIB,
-     .keep_resident_bytes = 1,
-     .decommit_batch = 1},
-    {.name = "checked slots, tiny",
-     .bounds = WASM_MEMORY_BOUNDS_CHECKED,
-     .slots = 100,
-     .slot_bytes = 128 * KIB,
-     .keep_resident_bytes = 128 * KIB,
-     .decommit_batch = 3},
-    {.name = "slots by default", .bounds = WASM_MEMORY_BOUNDS_AUTO, .slots = 20, .slot_bytes = 4 * MIB},
-    {.name = "moving", .bounds = WASM_MEMORY_BOUNDS_CHECKED, .reservation = 64 * KIB, .may_move = true},
-    {.name = "host-made", .bounds = WASM_MEMORY_BOUNDS_AUTO, .host_made = true},
-};
-#define KINDS (sizeof kinds / sizeof *kinds)
-
-static wasm_config_t *config_of(const kind_t *kind) {
-    wasm_config_t *const config = wasm_config_new();
-    wasm_config_memory_bounds_set(config, kind->bounds);
-    wasm_config_memory_may_move_set(config, kind->may_move);
-    if (kind->reservation != 0) {
-        wasm_config_memory_reservation_set(config, kind->reservation);
-        wasm_config_memory_reservation_for_growth_set(config, 0);
-    }
-    if (kind->slots != 0) {
-        wasm_memory_pool_options_t options;
-        memset(&options, 0, sizeof options);
-        options.struct_size = sizeof options;
-        options.slots = kind->slots;
-        options.slot_bytes = kind->slot_bytes;
-        options.keep_resident_bytes = kind->keep_resident_bytes;
-        options.decommit_batch = kind->decommit_batch;
-        options.overflow = true;
-        wasm_config_memory_pool_set(config, &options);
-    }
-    if (kind->host_made) {
-        wasm_memory_allocator_t allocator;
-        memset(&allocator, 0, sizeof allocator);
-        allocator.struct_size = sizeof allocator;
-        allocator.new_memory = block_new;
-        wasm_config_memory_allocator_set(config, &allocator);
-    }
-    return config;
-}
-
-static host_t host_of(const kind_t *kind) { return host_with(config_of(kind)); }
-
-static uint64_t page_of(shape_t of) { return UINT64_C(1) << of.page_size_log2; }
-static uint64_t minimum_of(shape_t of) { return of.minimum * page_of(of); }
-static uint64_t maximum_of(shape_t of) { return of.maximum * page_of(of); }
-
-static wasm_memory_image_t *snapshot(const wasm_memory_t *memory) {
-    wasm_memory_image_t *image = NULL;
-    CHECK_STATUS(wasm_memory_image_from_memory(memory, &image), WASM_MEMORY_OK);
-    CHECK(image != NULL);
-    return image;
-}
-
-static wasm_memory_image_t *image_of(uint64_t offset, const void *bytes, size_t length) {
-    const wasm_memory_segment_t segment = {offset, bytes, length};
-    wasm_memory_image_t *image = NULL;
-    CHECK_STATUS(wasm_memory_image_new(&segment, 1, &image), WASM_MEMORY_OK);
-    CHECK(image != NULL);
-    return image;
-}
-
-static wasm_memory_status_t try_from(host_t host, shape_t of, const wasm_memory_image_t *image,
-                                     wasm_memory_t **out) {
-    wasm_memorytype_t *const type = type_of(of);
-    const wasm_memory_status_t status = wasm_memory_new_from_image(host.store, type, image, out);
-    wasm_memorytype_delete(type);
-    return status;
-}
-
-static wasm_memory_t *memory_from(host_t host, shape_t of, const wasm_memory_image_t *image) {
-    wasm_memory_t *memory = NULL;
-    CHECK_STATUS(try_from(host, of, image, &memory), WASM_MEMORY_OK);
-    CHECK(memory != NULL);
-    return memory;
-}
-
-static void scribble(uint8_t *bytes, uint64_t length, uint64_t from) {
-    uint64_t state = from * UINT64_C(0x9e3779b97f4a7c15) | 1, i;
-    for (i = 0; i < length; i++) bytes[i] = (uint8_t)(next_random(&state) >> 33 | 1);
-}
 
 /* ---- what is told ---- */
 
@@ -914,10 +702,6 @@ typedef struct {
     bool broken;
 } diary_t;
 
-static uint64_t random_below(diary_t *diary, uint64_t end) {
-    return end == 0 ? 0 : next_random(&diary->random) % end;
-}
-
 static void count_anew(diary_t *diary) {
     const wasm_memory_view_t *const view = wasm_memory_view(diary->memory);
     memcpy(diary->old, view->base, (size_t)view->byte_length);
@@ -980,12 +764,12 @@ static void diary_begins(diary_t *diary) {
     wasm_memory_delete(diary->memory);
     wasm_memory_image_delete(diary->image);
     diary->image = NULL;
-    diary->of = shapes[random_below(diary, count)];
-    if (random_below(diary, 2) == 0) {
+    diary->of = shapes[random_below(&diary->random, count)];
+    if (random_below(&diary->random, 2) == 0) {
         diary->memory = memory_of(diary->host, diary->of);
     } else {
         static uint8_t bytes[LARGEST];
-        const uint64_t length = minimum_of(diary->of), start = random_below(diary, length);
+        const uint64_t length = minimum_of(diary->of), start = random_below(&diary->random, length);
         scribble(bytes, length - start, diary->step);
         diary->image = image_of(start, bytes, (size_t)(length - start));
         diary->memory = memory_from(diary->host, diary->of, diary->image);
@@ -995,7 +779,7 @@ static void diary_begins(diary_t *diary) {
         return;
     }
     count_anew(diary);
-    if (random_below(diary, 3) == 0) check_diary(diary);
+    if (random_below(&diary->random, 3) == 0) check_diary(diary);
 }
 
 static void diary_changes(diary_t *diary) {
@@ -1004,15 +788,16 @@ static void diary_changes(diary_t *diary) {
     uint8_t *const base = view->base;
     const uint64_t size = view->byte_length, page = page_of(diary->of);
     const uint64_t lengths[] = {1, 8, 100, host_page(), 3 * host_page(), 30000, size};
-    const uint64_t at = random_below(diary, size), length = least(size - at, lengths[random_below(diary, 7)]);
-    const uint8_t value = (uint8_t)random_below(diary, 3); /* often what is there */
+    const uint64_t at = random_below(&diary->random, size);
+    const uint64_t length = least(size - at, lengths[random_below(&diary->random, 7)]);
+    const uint8_t value = (uint8_t)random_below(&diary->random, 3); /* often what is there */
     wasm_memory_status_t status = WASM_MEMORY_OK;
     uint64_t i, where = at;
-    if (size == 0 && random_below(diary, 2) == 0) return;
-    switch (size == 0 ? 0 : random_below(diary, 12)) {
+    if (size == 0 && random_below(&diary->random, 2) == 0) return;
+    switch (size == 0 ? 0 : random_below(&diary->random, 12)) {
     case 0: {
         const uint64_t room = (maximum_of(diary->of) - size) / page;
-        const uint64_t delta = random_below(diary, room + 1);
+        const uint64_t delta = random_below(&diary->random, room + 1);
         const uint64_t grown = size + (page == 1 && delta > 5000 ? delta / 9 : delta) * page;
         status = wasm_memory_try_grow(memory, (grown - size) / page, NULL);
         if (status == WASM_MEMORY_OUT_OF_MEMORY && diary->kind->slots != 0 && grown > diary->kind->slot_bytes)
@@ -1031,7 +816,7 @@ static void diary_changes(diary_t *diary) {
         break;
     case 3:
         if (diary->of.shared) break;
-        status = wasm_memory_reset(memory, random_below(diary, 2) == 0 ? diary->image : NULL);
+        status = wasm_memory_reset(memory, random_below(&diary->random, 2) == 0 ? diary->image : NULL);
         touch(diary, 0, most(size, view->byte_length));
         break;
     case 4:
@@ -1043,7 +828,7 @@ static void diary_changes(diary_t *diary) {
         touch(diary, at, length);
         break;
     case 6: {
-        const uint64_t from = random_below(diary, size - length + 1);
+        const uint64_t from = random_below(&diary->random, size - length + 1);
         status = wasm_memory_copy_within(memory, at, from, length);
         touch(diary, at, length);
         break;
@@ -1053,8 +838,8 @@ static void diary_changes(diary_t *diary) {
         break;
     case 8: read_all(memory); break;
     default: /* as generated code does */
-        for (i = random_below(diary, 20); i > 0; i--) {
-            where = (where + host_page() * random_below(diary, 5) + 1) % size;
+        for (i = random_below(&diary->random, 20); i > 0; i--) {
+            where = (where + host_page() * random_below(&diary->random, 5) + 1) % size;
             base[where] = (uint8_t)(base[where] + value);
             touch(diary, where, 1);
         }
@@ -1063,12 +848,10 @@ static void diary_changes(diary_t *diary) {
 }
 
 static bool diary_new(diary_t *diary, const kind_t *kind, uint64_t part) {
-    size_t i;
     memset(diary, 0, sizeof *diary);
     diary->kind = kind;
     diary->part = part;
-    diary->random = (seed + part * UINT64_C(0x9e3779b97f4a7c15)) | 1;
-    for (i = 0; i < 8; i++) next_random(&diary->random);
+    diary->random = random_of(part);
     diary->host = host_of(kind);
     diary->old = (uint8_t *)malloc((size_t)LARGEST);
     diary->touched = (bool *)calloc((size_t)(LARGEST / host_page() + 1), sizeof *diary->touched);
@@ -1079,17 +862,17 @@ static bool diary_new(diary_t *diary, const kind_t *kind, uint64_t part) {
 
 static void diary_goes_on(diary_t *diary, uint64_t steps) {
     for (; steps > 0 && !diary->broken; steps--, diary->step++) {
-        const uint64_t chance = random_below(diary, 20);
+        const uint64_t chance = random_below(&diary->random, 20);
         if (chance == 0) {
             diary_begins(diary);
         } else if (chance < 4) {
             check_diary(diary);
             if (!CHECK_STATUS(wasm_memory_dirty_clear(diary->memory), WASM_MEMORY_OK)) diary->broken = true;
             count_anew(diary);
-            if (random_below(diary, 2) == 0) check_diary(diary);
+            if (random_below(&diary->random, 2) == 0) check_diary(diary);
         } else {
             diary_changes(diary);
-            if (random_below(diary, 2) == 0) check_diary(diary);
+            if (random_below(&diary->random, 2) == 0) check_diary(diary);
         }
     }
 }
@@ -1101,9 +884,6 @@ static void diary_ends(diary_t *diary) {
     free(diary->touched);
     host_delete(diary->host);
 }
-
-/* How many steps are some that take a second. */
-static uint64_t steps_of(uint64_t steps) { return is_watched() ? steps / 20 : steps; }
 
 TEST(whatever_happens_what_changed_is_told_and_nothing_else) {
     size_t kind;
@@ -1124,30 +904,23 @@ static void go_on(void *env) {
     diary_ends(diary);
 }
 
+static void go_on_in_the_child(void *env) {
+    ((diary_t *)env)->may_exceed = true;
+    go_on(env);
+}
+
 TEST(after_fork_both_processes_are_told_of_their_own_changes) {
     size_t kind, cleared;
     for (kind = 0; kind < KINDS; kind++)
         for (cleared = 0; cleared < 3; cleared++) {
             diary_t diary;
-            int status = 0;
-            pid_t child;
             if (!diary_new(&diary, &kinds[kind], 1000 + 3 * kind + cleared)) continue;
             diary_goes_on(&diary, cleared == 2 ? 0 : steps_of(100));
             if (cleared == 1) {
                 CLEAR(diary.memory);
                 count_anew(&diary);
             }
-            fflush(stdout);
-            child = fork();
-            if (child == 0) {
-                check_state.failures = 0;
-                diary.may_exceed = true;
-                go_on(&diary);
-                fflush(stdout);
-                _exit(check_state.failures != 0);
-            }
-            go_on(&diary); /* at the same time, and as exactly as ever */
-            if (CHECK(child > 0) && CHECK_EQ(waitpid(child, &status, 0), child)) CHECK_EQ(status, 0);
+            both_at_once(go_on_in_the_child, go_on, &diary); /* here as exactly as ever */
         }
 }
 
@@ -1267,14 +1040,13 @@ TEST(what_threads_wrote_to_a_shared_memory_is_told) {
 typedef struct {
     diary_t *diary;
     const char *what;
-    bool (*restrict_me)(void); /* whether it could */
+    restriction_t *restriction;
 } restricted_t;
 
 static void go_on_restricted(void *env) {
     const restricted_t *const restricted = (const restricted_t *)env;
     diary_t own;
-    if (!restricted->restrict_me()) {
-        printf("skipped: %s is refused here\n", restricted->what);
+    if (!restrict_process(restricted->restriction, restricted->what)) {
         diary_ends(restricted->diary);
         return;
     }
@@ -1289,72 +1061,21 @@ static void go_on_restricted(void *env) {
     diary_ends(restricted->diary);
 }
 
-static void restrict_and_go_on(const char *what, bool (*restrict_me)(void), uint64_t part) {
-    const size_t some[] = {0, 2, 3, 4, 6, 10};
+static void restrict_and_go_on(const char *what, restriction_t *restriction, uint64_t part) {
     size_t i;
-    for (i = 0; i < sizeof some / sizeof *some && !is_watched(); i++) {
+    for (i = 0; i < KINDS_TO_RESTRICT && !is_watched(); i++) {
         restricted_t restricted;
         diary_t diary;
-        if (diary_new(&diary, &kinds[some[i]], part + i)) diary_goes_on(&diary, 100);
+        if (diary_new(&diary, &kinds[kinds_to_restrict[i]], part + i)) diary_goes_on(&diary, 100);
         restricted.diary = &diary;
         restricted.what = what;
-        restricted.restrict_me = restrict_me;
+        restricted.restriction = restriction;
         CHECK_EQ(in_child(go_on_restricted, &restricted), 0);
         diary_ends(&diary);
     }
 }
 
 #ifdef __linux__
-static bool hide_proc(void) {
-    struct stat about;
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 && unshare(CLONE_NEWNS) != 0) return false;
-    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-    if (mount("none", "/proc", "tmpfs", 0, NULL) != 0) return false;
-    return CHECK(stat("/proc/self", &about) != 0);
-}
-
-/* Has the kernel refuse some of its calls with EPERM, as filters of containers do. */
-static bool refuse_calls(const long *calls, size_t count) {
-    struct sock_filter filter[32];
-    struct sock_fprog program;
-    unsigned short length = 0;
-    size_t i;
-    const struct sock_filter load_number =
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    const struct sock_filter refuse = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-    filter[length++] = load_number;
-    for (i = 0; i < count; i++) {
-        const struct sock_filter is_it = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1);
-        filter[length++] = is_it;
-        filter[length++] = refuse;
-    }
-    filter[length++] = allow;
-    program.len = length;
-    program.filter = filter;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-#ifndef SYS_process_madvise
-#define SYS_process_madvise 440
-#endif
-
-static bool refuse_ioctl(void) {
-    const long calls[] = {SYS_ioctl, SYS_process_madvise};
-    return refuse_calls(calls, 2) && CHECK(syscall(SYS_ioctl, 1, 0, 0) == -1 && errno == EPERM);
-}
-
-static bool refuse_userfaultfd(void) {
-    const long calls[] = {SYS_userfaultfd};
-    return refuse_calls(calls, 1);
-}
-
-static bool refuse_all_of_them(void) {
-    const long calls[] = {SYS_ioctl, SYS_process_madvise, SYS_madvise, SYS_userfaultfd};
-    return refuse_calls(calls, 4);
-}
-
 TEST(without_proc_all_that_changed_is_told) { restrict_and_go_on("hiding /proc", hide_proc, 4000); }
 
 TEST(where_ioctl_is_refused_all_that_changed_is_told) {
@@ -1369,11 +1090,6 @@ TEST(where_all_of_these_are_refused_all_that_changed_is_told) {
     restrict_and_go_on("a filter of system calls", refuse_all_of_them, 7000);
 }
 #endif
-
-static bool have_no_descriptors(void) {
-    const struct rlimit none = {3, 3};
-    return setrlimit(RLIMIT_NOFILE, &none) == 0;
-}
 
 static void count_without_descriptors(void *unused) {
     size_t kind;
@@ -1403,22 +1119,14 @@ TEST(without_descriptors_left_all_that_changed_is_told) {
     CHECK_EQ(in_child(count_without_descriptors, NULL), 0);
 }
 
-/* Nothing can be mapped any more: memories lie on the heap, or there are none. */
 static void count_on_the_heap(void *unused) {
     const host_t host = host_default();
     wasm_memory_t *memory = NULL;
     wasm_memory_status_t status;
     static ranges_t ranges;
-    void *room;
     int round;
     (void)unused;
-#ifdef __GLIBC__
-    mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
-    room = malloc(48 * MIB);
-    free(room);
-    limit_address_space(process_kib("VmSize:") * KIB);
+    have_no_address_space();
     status = try_memory(host, pages_32(2, 4), &memory);
     for (round = 0; round < 3 && status == WASM_MEMORY_OK; round++) {
         wasm_memory_view(memory)->base[5] ^= 1;
@@ -1441,10 +1149,7 @@ TEST(where_nothing_can_be_mapped_all_that_changed_is_told) {
 }
 
 int main(int argc, char **argv) {
-    seed = argc > 1 ? strtoull(argv[1], NULL, 10)
-                    : (uint64_t)time(NULL) * UINT64_C(2654435761) + (uint64_t)getpid();
-    printf("seed %" PRIu64 "\n", seed);
-    fflush(stdout);
+    seed_set(argc, argv);
     RUN(nothing_has_changed_in_the_beginning);
     RUN(each_way_of_writing_is_a_change_of_the_pages_that_it_touches);
     RUN(ranges_are_as_long_as_they_can_be_and_end_with_the_memory);

@@ -7,220 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "support/children.h"
+#include "support/engines.h"
 #include "support/limiters.h"
-#include "support/memories.h"
-
-static uint64_t seed = 1;
-
-static uint64_t next_random(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-/* Valgrind and sanitizers are slow, and take address space and memory of their own: less of the same then. */
-static bool is_watched(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return true;
-#endif
-#endif
-    {
-        const char *const preloaded = getenv("LD_PRELOAD");
-        return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
-    }
-}
-
-static bool is_zero(const uint8_t *bytes, uint64_t length) {
-    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, (size_t)length - 1) == 0);
-}
-
-static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
-/* ---- a host that makes the memories ---- */
-
-typedef struct {
-    uint8_t *base;
-    size_t size, room;
-} block_t;
-
-static size_t block_byte_size(void *env) { return ((block_t *)env)->size; }
-static uint8_t *block_as_ptr(void *env) { return ((block_t *)env)->base; }
-
-static wasm_memory_status_t block_grow_to(void *env, size_t new_size) {
-    block_t *const block = (block_t *)env;
-    if (new_size > block->room) return WASM_MEMORY_OUT_OF_MEMORY;
-    block->size = new_size;
-    return WASM_MEMORY_OK;
-}
-
-static void block_finalizer(void *env) {
-    block_t *const block = (block_t *)env;
-    munmap(block->base, block->room);
-    free(block);
-}
-
-static wasm_memory_status_t block_new(void *env, const wasm_memorytype_t *type, size_t minimum, size_t maximum,
-                                      size_t reserved, size_t guard, wasm_linear_memory_t *out) {
-    block_t *const block = (block_t *)calloc(1, sizeof *block);
-    const uint64_t room = least(most(minimum, MIB), most(maximum, 1)) + 256 * KIB;
-    void *base;
-    (void)env, (void)type, (void)reserved, (void)guard;
-    if (block == NULL) return WASM_MEMORY_OUT_OF_MEMORY;
-    block->size = minimum;
-    block->room = (size_t)room;
-    base = mmap(NULL, block->room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) {
-        free(block);
-        return WASM_MEMORY_OUT_OF_MEMORY;
-    }
-    block->base = (uint8_t *)base;
-    out->struct_size = sizeof *out;
-    out->env = block;
-    out->byte_size = block_byte_size;
-    out->grow_to = block_grow_to;
-    out->as_ptr = block_as_ptr;
-    out->finalizer = block_finalizer;
-    return WASM_MEMORY_OK;
-}
-
-/* ---- engines of all kinds ---- */
-
-typedef struct {
-    const char *name;
-    wasm_memory_bounds_t bounds;
-    uint64_t slots, slot_bytes, keep_resident_bytes, decommit_batch; /* slots 0: no pool */
-    uint64_t reservation;                                            /* 0: the default */
-    bool may_move, host_made;
-} kind_t;
-
-static const kind_t kinds[] = {
-    {.name = "auto", .bounds = WASM_MEMORY_BOUNDS_AUTO},
-    {.name = "guarded", .bounds = WASM_MEMORY_BOUNDS_GUARDED},
-    {.name = "checked", .bounds = WASM_MEMORY_BOUNDS_CHECKED},
-    {.name = "checked, small reservations", .bounds = WASM_MEMORY_BOUNDS_CHECKED, .reservation = MIB},
-    {.name = "guarded slots, large",
-     .bounds = WASM_MEMORY_BOUNDS_GUARDED,
-     .slots = 16,
-     .slot_bytes = 64 * MIB,
-     .keep_resident_bytes = MIB,
-     .decommit_batch = 16},
-    {.name = "guarded slots, few, cleaned at once",
-     .bounds = WASM_MEMORY_BOUNDS_GUARDED,
-     .slots = 3,
-     .slot_bytes = MIB,
-     .keep_resident_bytes = 64 * KIB,
-     .decommit_batch = 1},
-    {.name = "checked slots, few, cleaned at once",
-     .bounds = WASM_MEMORY_BOUNDS_CHECKED,
-     .slots = 4,
-     .slot_bytes = MIB,
-     .keep_resident_bytes = 1,
-     .decommit_batch = 1},
-    {.name = "checked slots, tiny",
-     .bounds = WASM_MEMORY_BOUNDS_CHECKED,
-     .slots = 100,
-     .slot_bytes = 128 * KIB,
-     .keep_resident_bytes = 128 * KIB,
-     .decommit_batch = 3},
-    {.name = "slots by default", .bounds = WASM_MEMORY_BOUNDS_AUTO, .slots = 20, .slot_bytes = 4 * MIB},
-    {.name = "moving", .bounds = WASM_MEMORY_BOUNDS_CHECKED, .reservation = 64 * KIB, .may_move = true},
-    {.name = "host-made", .bounds = WASM_MEMORY_BOUNDS_AUTO, .host_made = true},
-};
-#define KINDS (sizeof kinds / sizeof *kinds)
-
-static wasm_config_t *config_of(const kind_t *kind) {
-    wasm_config_t *const config = wasm_config_new();
-    wasm_config_memory_bounds_set(config, kind->bounds);
-    wasm_config_memory_may_move_set(config, kind->may_move);
-    if (kind->reservation != 0) {
-        wasm_config_memory_reservation_set(config, kind->reservation);
-        wasm_config_memory_reservation_for_growth_set(config, 0);
-    }
-    if (kind->slots != 0) {
-        wasm_memory_pool_options_t options;
-        memset(&options, 0, sizeof options);
-        options.struct_size = sizeof options;
-        options.slots = kind->slots;
-        options.slot_bytes = kind->slot_bytes;
-        options.keep_resident_bytes = kind->keep_resident_bytes;
-        options.decommit_batch = kind->decommit_batch;
-        options.overflow = true;
-        wasm_config_memory_pool_set(config, &options);
-    }
-    if (kind->host_made) {
-        wasm_memory_allocator_t allocator;
-        memset(&allocator, 0, sizeof allocator);
-        allocator.struct_size = sizeof allocator;
-        allocator.new_memory = block_new;
-        wasm_config_memory_allocator_set(config, &allocator);
-    }
-    return config;
-}
-
-static host_t host_of(const kind_t *kind) { return host_with(config_of(kind)); }
-
-static uint64_t page_of(shape_t of) { return UINT64_C(1) << of.page_size_log2; }
-static uint64_t minimum_of(shape_t of) { return of.minimum * page_of(of); }
-static uint64_t maximum_of(shape_t of) { return of.maximum * page_of(of); }
-
-static wasm_memory_image_t *snapshot(const wasm_memory_t *memory) {
-    wasm_memory_image_t *image = NULL;
-    CHECK_STATUS(wasm_memory_image_from_memory(memory, &image), WASM_MEMORY_OK);
-    CHECK(image != NULL);
-    return image;
-}
-
-static wasm_memory_image_t *image_of(uint64_t offset, const void *bytes, size_t length) {
-    const wasm_memory_segment_t segment = {offset, bytes, length};
-    wasm_memory_image_t *image = NULL;
-    CHECK_STATUS(wasm_memory_image_new(&segment, 1, &image), WASM_MEMORY_OK);
-    CHECK(image != NULL);
-    return image;
-}
-
-static wasm_memory_status_t try_from(host_t host, shape_t of, const wasm_memory_image_t *image,
-                                     wasm_memory_t **out) {
-    wasm_memorytype_t *const type = type_of(of);
-    const wasm_memory_status_t status = wasm_memory_new_from_image(host.store, type, image, out);
-    wasm_memorytype_delete(type);
-    return status;
-}
-
-static wasm_memory_t *memory_from(host_t host, shape_t of, const wasm_memory_image_t *image) {
-    wasm_memory_t *memory = NULL;
-    CHECK_STATUS(try_from(host, of, image, &memory), WASM_MEMORY_OK);
-    CHECK(memory != NULL);
-    return memory;
-}
-
-static void check_contents(const wasm_memory_t *memory, const uint8_t *expected, uint64_t end, uint64_t length,
-                           const char *file, int line) {
-    const wasm_memory_view_t *const view = wasm_memory_view(memory);
-    if (!check_equal(view->byte_length, length, file, line, "length")) return;
-    end = least(end, length);
-    check_report(end == 0 || memcmp(view->base, expected, (size_t)end) == 0, file, line,
-                 "the bytes of the image", ": they are others");
-    check_report(is_zero(view->base + end, length - end), file, line, "zeros behind the image",
-                 ": there is more");
-}
-/* The memory has `length` bytes: `end` of them are the expected ones, the others zero. */
-#define CHECK_CONTENTS(memory, expected, end, length) \
-    check_contents(memory, expected, end, length, __FILE__, __LINE__)
-
-static void scribble(uint8_t *bytes, uint64_t length, uint64_t from) {
-    uint64_t state = from * UINT64_C(0x9e3779b97f4a7c15) | 1, i;
-    for (i = 0; i < length; i++) bytes[i] = (uint8_t)(next_random(&state) >> 33 | 1);
-}
 
 /* ---- files ---- */
 
@@ -307,13 +97,6 @@ static void check_not_made(host_t host, shape_t of, const wasm_memory_image_t *i
 #define CHECK_NOT_MADE(host, of, image, status) check_not_made(host, of, image, status, __FILE__, __LINE__)
 
 /* ---- segments ---- */
-
-/* Sizes around what makes a difference: none, one, a page of the host and of the guest, slots and their
- * classes. */
-static const uint64_t sizes[] = {
-    0,         1,          4095,    4096, 4097, 65535, 65536, 65537, 256 * KIB - 1, 256 * KIB, 256 * KIB + 1,
-    300 * KIB, MIB - 4096, MIB - 1, MIB};
-#define SIZES (sizeof sizes / sizeof *sizes)
 
 /* A type for a memory of that many bytes that can become a little larger: in pages of the guest where that is
  * possible. */
@@ -1260,23 +1043,12 @@ TEST(after_fork_both_processes_have_the_image) {
     scribble(expected, sizeof expected, 41);
     for (kind = 0; kind < KINDS; kind++) {
         inherited_t inherited;
-        int status = 0;
-        pid_t child;
         inherited.host = host_of(&kinds[kind]);
         inherited.image = image_of(0, expected, sizeof expected);
         inherited.memory = memory_from(inherited.host, pages_32(2, 2), inherited.image);
         inherited.expected = expected;
         inherited.path = in_folder("both");
-        fflush(stdout);
-        child = fork();
-        if (child == 0) {
-            check_state.failures = 0;
-            use_what_was_inherited(&inherited);
-            fflush(stdout);
-            _exit(check_state.failures != 0);
-        }
-        use_what_was_inherited(&inherited);
-        if (CHECK(child > 0) && CHECK_EQ(waitpid(child, &status, 0), child)) CHECK_EQ(status, 0);
+        both_at_once(use_what_was_inherited, use_what_was_inherited, &inherited);
         {
             const host_t host = host_default();
             wasm_memory_image_t *const image = loaded(in_folder("both"));
@@ -1821,9 +1593,7 @@ TEST(a_file_of_noise_is_refused) {
 
 int main(int argc, char **argv) {
     const char *const place = getenv("TMPDIR");
-    seed = argc > 1 ? strtoull(argv[1], NULL, 10)
-                    : (uint64_t)time(NULL) * UINT64_C(2654435761) + (uint64_t)getpid();
-    printf("seed %" PRIu64 "\n", seed);
+    seed_set(argc, argv);
     snprintf(folder, sizeof folder, "%s/image-XXXXXX", place != NULL && strlen(place) < 30 ? place : "/tmp");
     if (mkdtemp(folder) == NULL) {
         perror(folder);

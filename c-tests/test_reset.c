@@ -7,221 +7,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <stddef.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 #ifdef __linux__
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/uio.h>
 #endif
 
-#include "support/children.h"
+#include "support/engines.h"
 #include "support/limiters.h"
-#include "support/memories.h"
-
-static uint64_t seed = 1;
-
-static uint64_t next_random(uint64_t *state) {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
-
-/* Valgrind and sanitizers are slow, and take address space and memory of their own: less of the same then. */
-static bool is_watched(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return true;
-#endif
-#endif
-    {
-        const char *const preloaded = getenv("LD_PRELOAD");
-        return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
-    }
-}
-
-static bool is_zero(const uint8_t *bytes, uint64_t length) {
-    return length == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, (size_t)length - 1) == 0);
-}
-
-static uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
-static uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
-/* ---- a host that makes the memories ---- */
-
-typedef struct {
-    uint8_t *base;
-    size_t size, room;
-    wasm_memory_status_t refuse_growth;
-} block_t;
-
-static block_t *last_block; /* that was made */
-
-static size_t block_byte_size(void *env) { return ((block_t *)env)->size; }
-static uint8_t *block_as_ptr(void *env) { return ((block_t *)env)->base; }
-
-static wasm_memory_status_t block_grow_to(void *env, size_t new_size) {
-    block_t *const block = (block_t *)env;
-    if (block->refuse_growth != WASM_MEMORY_OK) return block->refuse_growth;
-    if (new_size > block->room) return WASM_MEMORY_OUT_OF_MEMORY;
-    block->size = new_size;
-    return WASM_MEMORY_OK;
-}
-
-static void block_finalizer(void *env) {
-    block_t *const block = (block_t *)env;
-    munmap(block->base, block->room);
-    free(block);
-}
-
-static wasm_memory_status_t block_new(void *env, const wasm_memorytype_t *type, size_t minimum, size_t maximum,
-                                      size_t reserved, size_t guard, wasm_linear_memory_t *out) {
-    block_t *const block = (block_t *)calloc(1, sizeof *block);
-    const uint64_t room = least(most(minimum, MIB), most(maximum, 1)) + 256 * KIB;
-    void *base;
-    (void)env, (void)type, (void)reserved, (void)guard;
-    if (block == NULL) return WASM_MEMORY_OUT_OF_MEMORY;
-    block->size = minimum;
-    block->room = (size_t)room;
-    base = mmap(NULL, block->room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (base == MAP_FAILED) {
-        free(block);
-        return WASM_MEMORY_OUT_OF_MEMORY;
-    }
-    block->base = (uint8_t *)base;
-    __atomic_store_n(&last_block, block, __ATOMIC_RELAXED);
-    out->struct_size = sizeof *out;
-    out->env = block;
-    out->byte_size = block_byte_size;
-    out->grow_to = block_grow_to;
-    out->as_ptr = block_as_ptr;
-    out->finalizer = block_finalizer;
-    return WASM_MEMORY_OK;
-}
-
-/* ---- engines of all kinds ---- */
-
-typedef struct {
-    const char *name;
-    wasm_memory_bounds_t bounds;
-    uint64_t slots, slot_bytes, keep_resident_bytes, decommit_batch; /* slots 0: no pool */
-    uint64_t reservation;                                            /* 0: the default */
-    bool may_move, host_made, huge_pages;
-} kind_t;
-
-static const kind_t kinds[] = {
-    {.name = "auto", .bounds = WASM_MEMORY_BOUNDS_AUTO},
-    {.name = "guarded", .bounds = WASM_MEMORY_BOUNDS_GUARDED},
-    {.name = "checked", .bounds = WASM_MEMORY_BOUNDS_CHECKED},
-    {.name = "checked, small reservations", .bounds = WASM_MEMORY_BOUNDS_CHECKED, .reservation = MIB},
-    {.name = "guarded slots, large",
-     .bounds = WASM_MEMORY_BOUNDS_GUARDED,
-     .slots = 16,
-     .slot_bytes = 64 * MIB,
-     .keep_resident_bytes = MIB,
-     .decommit_batch = 16},
-    {.name = "guarded slots, few, cleaned at once",
-     .bounds = WASM_MEMORY_BOUNDS_GUARDED,
-     .slots = 3,
-     .slot_bytes = MIB,
-     .keep_resident_bytes = 64 * KIB,
-     .decommit_batch = 1},
-    {.name = "checked slots, few, cleaned at once",
-     .bounds = WASM_MEMORY_BOUNDS_CHECKED,
-     .slots = 4,
-     .slot_bytes = MIB,
-     .keep_resident_bytes = 1,
-     .decommit_batch = 1},
-    {.name = "checked slots, tiny",
-     .bounds = WASM_MEMORY_BOUNDS_CHECKED,
-     .slots = 100,
-     .slot_bytes = 128 * KIB,
-     .keep_resident_bytes = 128 * KIB,
-     .decommit_batch = 3},
-    {.name = "slots by default", .bounds = WASM_MEMORY_BOUNDS_AUTO, .slots = 20, .slot_bytes = 4 * MIB},
-    {.name = "moving", .bounds = WASM_MEMORY_BOUNDS_CHECKED, .reservation = 64 * KIB, .may_move = true},
-    {.name = "host-made", .bounds = WASM_MEMORY_BOUNDS_AUTO, .host_made = true},
-};
-#define KINDS (sizeof kinds / sizeof *kinds)
-
-static wasm_config_t *config_of(const kind_t *kind) {
-    wasm_config_t *const config = wasm_config_new();
-    wasm_config_memory_bounds_set(config, kind->bounds);
-    wasm_config_memory_may_move_set(config, kind->may_move);
-    wasm_config_memory_huge_pages_set(config, kind->huge_pages);
-    if (kind->reservation != 0) {
-        wasm_config_memory_reservation_set(config, kind->reservation);
-        wasm_config_memory_reservation_for_growth_set(config, 0);
-    }
-    if (kind->slots != 0) {
-        wasm_memory_pool_options_t options;
-        memset(&options, 0, sizeof options);
-        options.struct_size = sizeof options;
-        options.slots = kind->slots;
-        options.slot_bytes = kind->slot_bytes;
-        options.keep_resident_bytes = kind->keep_resident_bytes;
-        options.decommit_batch = kind->decommit_batch;
-        options.overflow = true;
-        wasm_config_memory_pool_set(config, &options);
-    }
-    if (kind->host_made) {
-        wasm_memory_allocator_t allocator;
-        memset(&allocator, 0, sizeof allocator);
-        allocator.struct_size = sizeof allocator;
-        allocator.new_memory = block_new;
-        wasm_config_memory_allocator_set(config, &allocator);
-    }
-    return config;
-}
-
-static host_t host_of(const kind_t *kind) { return host_with(config_of(kind)); }
-
-static uint64_t page_of(shape_t of) { return UINT64_C(1) << of.page_size_log2; }
-static uint64_t minimum_of(shape_t of) { return of.minimum * page_of(of); }
-static uint64_t maximum_of(shape_t of) { return of.maximum * page_of(of); }
-
-static wasm_memory_image_t *snapshot(const wasm_memory_t *memory) {
-    wasm_memory_image_t *image = NULL;
-    CHECK_STATUS(wasm_memory_image_from_memory(memory, &image), WASM_MEMORY_OK);
-    CHECK(image != NULL);
-    return image;
-}
-
-static wasm_memory_image_t *image_of(uint64_t offset, const void *bytes, size_t length) {
-    const wasm_memory_segment_t segment = {offset, bytes, length};
-    wasm_memory_image_t *image = NULL;
-    CHECK_STATUS(wasm_memory_image_new(&segment, 1, &image), WASM_MEMORY_OK);
-    CHECK(image != NULL);
-    return image;
-}
-
-static wasm_memory_status_t try_from(host_t host, shape_t of, const wasm_memory_image_t *image,
-                                     wasm_memory_t **out) {
-    wasm_memorytype_t *const type = type_of(of);
-    const wasm_memory_status_t status = wasm_memory_new_from_image(host.store, type, image, out);
-    wasm_memorytype_delete(type);
-    return status;
-}
-
-static wasm_memory_t *memory_from(host_t host, shape_t of, const wasm_memory_image_t *image) {
-    wasm_memory_t *memory = NULL;
-    CHECK_STATUS(try_from(host, of, image, &memory), WASM_MEMORY_OK);
-    CHECK(memory != NULL);
-    return memory;
-}
 
 /* What a call that fails must leave as it is. */
 typedef struct {
@@ -260,33 +53,7 @@ static void check_unchanged(before_t before, const char *file, int line) {
 }
 #define CHECK_UNCHANGED(before) check_unchanged(before, __FILE__, __LINE__)
 
-static void check_contents(const wasm_memory_t *memory, const uint8_t *expected, uint64_t end, uint64_t length,
-                           const char *file, int line) {
-    const wasm_memory_view_t *const view = wasm_memory_view(memory);
-    if (!check_equal(view->byte_length, length, file, line, "length")) return;
-    end = least(end, length);
-    check_report(end == 0 || memcmp(view->base, expected, (size_t)end) == 0, file, line,
-                 "the bytes of the image", ": they are others");
-    check_report(is_zero(view->base + end, length - end), file, line, "zeros behind the image",
-                 ": there is more");
-}
-/* The memory has `length` bytes: `end` of them are the expected ones, the others zero. */
-#define CHECK_CONTENTS(memory, expected, end, length) \
-    check_contents(memory, expected, end, length, __FILE__, __LINE__)
-
-static void scribble(uint8_t *bytes, uint64_t length, uint64_t from) {
-    uint64_t state = from * UINT64_C(0x9e3779b97f4a7c15) | 1, i;
-    for (i = 0; i < length; i++) bytes[i] = (uint8_t)(next_random(&state) >> 33 | 1);
-}
-
 /* ---- what reset does ---- */
-
-/* Sizes around what makes a difference: none, one, a page of the host and of the guest, slots and their
- * classes. */
-static const uint64_t sizes[] = {0,          1,      4095,          4096,      4097,      65535,
-                                 65536,      65537,  256 * KIB - 1, 256 * KIB, 300 * KIB, 300 * KIB + 1,
-                                 MIB - 4096, MIB - 1};
-#define SIZES (sizeof sizes / sizeof *sizes)
 
 TEST(reset_to_zeros_gives_the_first_size_and_zeros_at_the_same_place) {
     const bool wide[] = {false, true};
@@ -1070,10 +837,6 @@ typedef struct {
 /* Where address space is short, fewer live at once, and some come in vain. */
 static uint64_t tenants(void) { return is_watched() ? 3 : TENANTS; }
 
-static uint64_t random_below(world_t *world, uint64_t end) {
-    return end == 0 ? 0 : next_random(&world->random) % end;
-}
-
 static bool check_world(world_t *world, bool holds, const char *what, size_t who) {
     char found[200];
     if (holds) return true;
@@ -1120,7 +883,7 @@ static shape_t random_shape(world_t *world) {
         shape(5000, 9000, false, true, 0),
     };
     const size_t count = sizeof shapes / sizeof *shapes - (world->kind->host_made ? 2 : 0);
-    return shapes[random_below(world, count)];
+    return shapes[random_below(&world->random, count)];
 }
 
 /* The bytes of a memory of that length that begins with the picture. */
@@ -1161,7 +924,7 @@ static void tenant_check(world_t *world, size_t who) {
     if (!check_world(world, view->byte_length == tenant->length, "the length is the tenant's", who)) return;
     if (!world->kind->may_move) check_world(world, view->base == tenant->base, "the base stays", who);
     tenant->base = view->base;
-    if (random_below(world, 3) == 0) {
+    if (random_below(&world->random, 3) == 0) {
         check_world(world,
                     wasm_memory_read(tenant->memory, 0, world->scratch, (size_t)tenant->length) ==
                         WASM_MEMORY_OK,
@@ -1176,12 +939,12 @@ static void tenant_check(world_t *world, size_t who) {
                  tenant->length, bytes[at], tenant->bytes[at]);
         check_world(world, false, what, who);
     }
-    if (random_below(world, 8) == 0) {
+    if (random_below(&world->random, 8) == 0) {
         const wasm_memory_stats_t stats = stats_of(tenant->memory);
         check_world(world, stats.peak_bytes == tenant->peak, "the peak is the largest length", who);
         check_world(world, stats.grow_count == tenant->growths, "growths are counted, resets are not", who);
         if (stats.bounds == WASM_MEMORY_BOUNDS_GUARDED && !world->with_others) /* the probe is the process's */
-            check_world(world, faults(view->base + tenant->length, random_below(world, 2) == 0),
+            check_world(world, faults(view->base + tenant->length, random_below(&world->random, 2) == 0),
                         "what lies past the end faults", who);
     }
 }
@@ -1207,16 +970,17 @@ static void tenant_leaves(tenant_t *tenant) {
 
 static void tenant_comes(world_t *world, size_t who) {
     tenant_t *const tenant = &world->tenants[who];
-    picture_t *const picture = &world->pictures[random_below(world, PICTURES)];
-    const bool from_image = picture->image != NULL && random_below(world, 3) != 0;
+    picture_t *const picture = &world->pictures[random_below(&world->random, PICTURES)];
+    const bool from_image = picture->image != NULL && random_below(&world->random, 3) != 0;
     wasm_memory_status_t status;
     tenant_leaves(tenant);
     tenant->last = from_image ? "creation from an image" : "creation";
     tenant->of = random_shape(world);
     tenant->length = minimum_of(tenant->of);
     if (!from_image) {
-        status = random_below(world, 4) == 0 ? try_by_future(world->host, tenant->of, &tenant->memory)
-                                             : try_memory(world->host, tenant->of, &tenant->memory);
+        status = random_below(&world->random, 4) == 0
+                     ? try_by_future(world->host, tenant->of, &tenant->memory)
+                     : try_memory(world->host, tenant->of, &tenant->memory);
         if (!went(world, status, "creation", who)) return;
     } else {
         status = try_from(world->host, tenant->of, picture->image, &tenant->memory);
@@ -1238,8 +1002,8 @@ static void tenant_comes(world_t *world, size_t who) {
 
 static void tenant_is_reset(world_t *world, size_t who) {
     tenant_t *const tenant = &world->tenants[who];
-    picture_t *const any = &world->pictures[random_below(world, PICTURES)];
-    picture_t *const picture = any->image != NULL && random_below(world, 4) != 0 ? any : NULL;
+    picture_t *const any = &world->pictures[random_below(&world->random, PICTURES)];
+    picture_t *const picture = any->image != NULL && random_below(&world->random, 4) != 0 ? any : NULL;
     const wasm_memory_status_t status =
         wasm_memory_reset(tenant->memory, picture != NULL ? picture->image : NULL);
     uint64_t length = minimum_of(tenant->of);
@@ -1266,8 +1030,8 @@ static void tenant_grows(world_t *world, size_t who) {
     tenant_t *const tenant = &world->tenants[who];
     const uint64_t page = page_of(tenant->of), room = (maximum_of(tenant->of) - tenant->length) / page;
     const uint64_t delta =
-        page == 1 ? random_below(world, 2) == 0 ? random_below(world, 10) : random_below(world, room + 10)
-                  : random_below(world, room + 2);
+        page == 1 ? random_below(&world->random, random_below(&world->random, 2) == 0 ? 10 : room + 10)
+                  : random_below(&world->random, room + 2);
     const wasm_memory_status_t status = wasm_memory_try_grow(tenant->memory, delta, NULL);
     const uint64_t length = tenant->length + delta * page;
     tenant->last = status == WASM_MEMORY_OK ? "growth" : "a growth that failed";
@@ -1287,13 +1051,13 @@ static void tenant_writes(world_t *world, size_t who) {
     tenant_t *const tenant = &world->tenants[who];
     uint8_t *const base = wasm_memory_view(tenant->memory)->base;
     const uint64_t lengths[] = {1, 8, 100, 4096, 3 * 4096, 20000, tenant->length};
-    const uint64_t at = random_below(world, tenant->length), left = tenant->length - at;
-    const uint64_t length = least(left, lengths[random_below(world, 7)]);
-    const uint8_t value = (uint8_t)random_below(world, 256);
+    const uint64_t at = random_below(&world->random, tenant->length), left = tenant->length - at;
+    const uint64_t length = least(left, lengths[random_below(&world->random, 7)]);
+    const uint8_t value = (uint8_t)random_below(&world->random, 256);
     wasm_memory_status_t status = WASM_MEMORY_OK;
     if (tenant->length == 0) return;
     tenant->last = "a write";
-    switch (random_below(world, 9)) {
+    switch (random_below(&world->random, 9)) {
     case 0:
     case 1:
         scribble(world->scratch, length, world->step);
@@ -1305,7 +1069,7 @@ static void tenant_writes(world_t *world, size_t who) {
         scribble(world->scratch, 32, world->step);
         {
             uint64_t i, where = at;
-            for (i = 0; i < 32 && tenant->length > 0; i++, where += 4096 * random_below(world, 9)) {
+            for (i = 0; i < 32 && tenant->length > 0; i++, where += 4096 * random_below(&world->random, 9)) {
                 base[where % tenant->length] = world->scratch[i];
                 tenant->bytes[where % tenant->length] = world->scratch[i];
             }
@@ -1324,7 +1088,7 @@ static void tenant_writes(world_t *world, size_t who) {
         memset(tenant->bytes + at, 0, (size_t)length);
         break;
     case 7:
-        if (random_below(world, 3) == 0) {
+        if (random_below(&world->random, 3) == 0) {
             status = wasm_memory_erase(tenant->memory);
             memset(tenant->bytes, 0, (size_t)tenant->length);
             break;
@@ -1333,7 +1097,7 @@ static void tenant_writes(world_t *world, size_t who) {
         memset(tenant->bytes, value, (size_t)tenant->length);
         break;
     default: {
-        const uint64_t from = random_below(world, tenant->length - length + 1);
+        const uint64_t from = random_below(&world->random, tenant->length - length + 1);
         status = wasm_memory_copy_within(tenant->memory, at, from, length);
         memmove(tenant->bytes + at, tenant->bytes + from, (size_t)length);
     }
@@ -1344,9 +1108,9 @@ static void tenant_writes(world_t *world, size_t who) {
 static void picture_is_drawn(world_t *world, size_t which) {
     picture_t *const picture = &world->pictures[which];
     wasm_memory_segment_t segments[5];
-    const size_t count = (size_t)random_below(world, 6);
+    const size_t count = (size_t)random_below(&world->random, 6);
     const uint64_t ends[] = {4096, 5000, PAGE, PAGE + 1, 2 * PAGE, 300 * KIB, LARGEST};
-    const uint64_t end = ends[random_below(world, 7)];
+    const uint64_t end = ends[random_below(&world->random, 7)];
     size_t i;
     wasm_memory_image_delete(picture->image);
     picture->image = NULL;
@@ -1355,10 +1119,11 @@ static void picture_is_drawn(world_t *world, size_t which) {
     memset(picture->bytes, 0, (size_t)LARGEST);
     scribble(world->scratch, end, world->step);
     for (i = 0; i < count; i++) {
-        const uint64_t at = random_below(world, end + 1), length = random_below(world, end - at + 1);
-        const bool zeros = random_below(world, 5) == 0; /* some images have pages of nothing */
+        const uint64_t at = random_below(&world->random, end + 1);
+        const uint64_t length = random_below(&world->random, end - at + 1);
+        const bool zeros = random_below(&world->random, 5) == 0; /* some images have pages of nothing */
         segments[i].offset = at;
-        segments[i].length = (size_t)(random_below(world, 2) == 0 ? length : least(length, 200));
+        segments[i].length = (size_t)(random_below(&world->random, 2) == 0 ? length : least(length, 200));
         segments[i].bytes = world->scratch + at;
         if (zeros) memset(world->scratch + at, 0, segments[i].length);
     }
@@ -1372,7 +1137,7 @@ static void picture_is_drawn(world_t *world, size_t which) {
 
 static void picture_is_taken(world_t *world, size_t which) {
     picture_t *const picture = &world->pictures[which];
-    const tenant_t *const tenant = &world->tenants[random_below(world, tenants())];
+    const tenant_t *const tenant = &world->tenants[random_below(&world->random, tenants())];
     if (tenant->memory == NULL) return;
     wasm_memory_image_delete(picture->image);
     picture->image = NULL;
@@ -1401,9 +1166,9 @@ static void nothing_with_a_range(void *env, uint64_t offset, uint64_t length) {
 /* Steps of everything. */
 static void world_lives(world_t *world, uint64_t steps) {
     for (; steps > 0 && !world->broken; steps--, world->step++) {
-        const size_t who = (size_t)random_below(world, tenants()),
-                     which = (size_t)random_below(world, PICTURES);
-        const uint64_t chance = random_below(world, 100);
+        const size_t who = (size_t)random_below(&world->random, tenants()),
+                     which = (size_t)random_below(&world->random, PICTURES);
+        const uint64_t chance = random_below(&world->random, 100);
         if (world->tenants[who].memory == NULL || chance < 12) {
             tenant_comes(world, who);
         } else if (chance < 37) {
@@ -1446,8 +1211,7 @@ static bool world_new(world_t *world, const kind_t *kind, uint64_t part) {
     world->host = host_of(kind);
     world->started_with = part;
     world->in_need = is_watched();
-    world->random = (seed + part * UINT64_C(0x9e3779b97f4a7c15)) | 1;
-    for (i = 0; i < 8; i++) next_random(&world->random);
+    world->random = random_of(part);
     snprintf(world->path, sizeof world->path, "%.30s/reset-%ld-%d",
              folder != NULL && strlen(folder) < 30 ? folder : "/tmp", (long)getpid(), worlds++);
     world->scratch = (uint8_t *)calloc(1, (size_t)LARGEST);
@@ -1478,9 +1242,6 @@ static void world_ends(world_t *world) {
     free(world->scratch);
     host_delete(world->host);
 }
-
-/* How many steps are some that take a second. */
-static uint64_t steps_of(uint64_t steps) { return is_watched() ? steps / 20 : steps; }
 
 TEST(whatever_happens_nobody_sees_bytes_of_others) {
     size_t kind;
@@ -1594,23 +1355,6 @@ TEST(large_and_sparse_memories_are_reset_too) {
 
 /* ---- processes that are not as usual ---- */
 
-/* A body that both this process and a child of it go through at the same time. */
-static void both_at_once(void (*body)(void *), void *env) {
-    int status = 0;
-    pid_t child;
-    fflush(stdout);
-    child = fork();
-    if (child == 0) {
-        check_state.failures = 0;
-        body(env);
-        fflush(stdout);
-        _exit(check_state.failures != 0);
-    }
-    if (!CHECK(child > 0)) return;
-    body(env);
-    if (CHECK_EQ(waitpid(child, &status, 0), child)) CHECK_EQ(status, 0);
-}
-
 static void live_on(void *env) {
     world_t *const world = (world_t *)env;
     size_t i;
@@ -1627,7 +1371,7 @@ static void live_on_and_end(void *env) {
 
 static void live_on_and_fork_again(void *env) {
     live_on(env);
-    both_at_once(live_on_and_end, env);
+    both_at_once(live_on_and_end, live_on_and_end, env);
 }
 
 TEST(after_fork_parent_and_child_have_memories_of_their_own) {
@@ -1636,7 +1380,7 @@ TEST(after_fork_parent_and_child_have_memories_of_their_own) {
         world_t world;
         if (!world_new(&world, &kinds[kind], 2000 + kind)) continue;
         world_lives(&world, steps_of(500));
-        both_at_once(live_on_and_fork_again, &world);
+        both_at_once(live_on_and_fork_again, live_on_and_fork_again, &world);
     }
 }
 
@@ -1683,7 +1427,7 @@ TEST(what_was_written_before_a_fork_is_undone_after_it) {
                 if (written == 2)
                     CHECK_STATUS(wasm_memory_reset(inherited.memory, inherited.image), WASM_MEMORY_OK);
                 memset(wasm_memory_view(inherited.memory)->base, 0x31, (size_t)inherited.written);
-                both_at_once(reset_what_was_inherited, &inherited);
+                both_at_once(reset_what_was_inherited, reset_what_was_inherited, &inherited);
                 wasm_memory_delete(inherited.memory);
                 wasm_memory_image_delete(inherited.image);
                 host_delete(host);
@@ -1715,15 +1459,14 @@ TEST(after_fork_a_child_may_close_what_was_open) {
 typedef struct {
     world_t *world;
     const char *what;
-    bool (*restrict_me)(void); /* whether it could */
+    restriction_t *restriction;
     bool in_need;
 } restricted_t;
 
 static void live_restricted(void *env) {
     const restricted_t *const restricted = (const restricted_t *)env;
     world_t own;
-    if (!restricted->restrict_me()) {
-        printf("skipped: %s is refused here\n", restricted->what);
+    if (!restrict_process(restricted->restriction, restricted->what)) {
         world_ends(restricted->world);
         return;
     }
@@ -1736,16 +1479,15 @@ static void live_restricted(void *env) {
     world_ends(&own);
 }
 
-static void restrict_and_live(const char *what, bool (*restrict_me)(void), bool in_need, uint64_t part) {
-    const size_t some[] = {0, 2, 3, 4, 6, 10};
+static void restrict_and_live(const char *what, restriction_t *restriction, bool in_need, uint64_t part) {
     size_t i;
-    for (i = 0; i < sizeof some / sizeof *some && !is_watched(); i++) {
+    for (i = 0; i < KINDS_TO_RESTRICT && !is_watched(); i++) {
         restricted_t restricted;
         world_t world;
-        if (world_new(&world, &kinds[some[i]], part + i)) world_lives(&world, steps_of(500));
+        if (world_new(&world, &kinds[kinds_to_restrict[i]], part + i)) world_lives(&world, steps_of(500));
         restricted.world = &world;
         restricted.what = what;
-        restricted.restrict_me = restrict_me;
+        restricted.restriction = restriction;
         restricted.in_need = in_need;
         CHECK_EQ(in_child(live_restricted, &restricted), 0);
         world_ends(&world);
@@ -1753,61 +1495,11 @@ static void restrict_and_live(const char *what, bool (*restrict_me)(void), bool 
 }
 
 #ifdef __linux__
-static bool hide_proc(void) {
-    struct stat about;
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0 && unshare(CLONE_NEWNS) != 0) return false;
-    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
-    if (mount("none", "/proc", "tmpfs", 0, NULL) != 0) return false;
-    return CHECK(stat("/proc/self", &about) != 0);
-}
-
 TEST(without_proc_reset_is_right) { restrict_and_live("hiding /proc", hide_proc, false, 4000); }
-
-/* Has the kernel refuse some of its calls with EPERM, as filters of containers do. */
-static bool refuse_calls(const long *calls, size_t count) {
-    struct sock_filter filter[32];
-    struct sock_fprog program;
-    unsigned short length = 0;
-    size_t i;
-    const struct sock_filter load_number =
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-    const struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-    const struct sock_filter refuse = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM);
-    filter[length++] = load_number;
-    for (i = 0; i < count; i++) {
-        const struct sock_filter is_it = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i], 0, 1);
-        filter[length++] = is_it;
-        filter[length++] = refuse;
-    }
-    filter[length++] = allow;
-    program.len = length;
-    program.filter = filter;
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-#ifndef SYS_process_madvise
-#define SYS_process_madvise 440
-#endif
-
-static bool refuse_ioctl(void) {
-    const long calls[] = {SYS_ioctl, SYS_process_madvise};
-    return refuse_calls(calls, 2) && CHECK(syscall(SYS_ioctl, 1, 0, 0) == -1 && errno == EPERM);
-}
-
-static bool refuse_userfaultfd(void) {
-    const long calls[] = {SYS_userfaultfd};
-    return refuse_calls(calls, 1);
-}
 
 static bool refuse_madvise(void) {
     const long calls[] = {SYS_madvise, SYS_process_madvise};
     return refuse_calls(calls, 2) && CHECK(madvise(NULL, 0, MADV_NORMAL) == -1 && errno == EPERM);
-}
-
-static bool refuse_all_of_them(void) {
-    const long calls[] = {SYS_ioctl, SYS_process_madvise, SYS_madvise, SYS_userfaultfd};
-    return refuse_calls(calls, 4);
 }
 
 static bool refuse_memfd(void) {
@@ -1840,11 +1532,6 @@ static bool lock_all(void) { return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFA
 
 TEST(where_all_memory_is_locked_reset_is_right) { restrict_and_live("mlockall", lock_all, true, 10000); }
 #endif
-
-static bool have_no_descriptors(void) {
-    const struct rlimit none = {3, 3};
-    return setrlimit(RLIMIT_NOFILE, &none) == 0;
-}
 
 TEST(without_descriptors_left_reset_is_right) {
     restrict_and_live("RLIMIT_NOFILE", have_no_descriptors, true, 11000);
@@ -1887,19 +1574,6 @@ static void reset_with_small_files(void *unused) {
 }
 
 TEST(a_limit_on_the_size_of_files_kills_nobody) { CHECK_EQ(in_child(reset_with_small_files, NULL), 0); }
-
-/* Nothing can be mapped any more: memories lie on the heap, or there are none. */
-static bool have_no_address_space(void) {
-    void *room;
-#ifdef __GLIBC__
-    mallopt(M_MMAP_MAX, 0);
-    mallopt(M_TRIM_THRESHOLD, 1 << 30);
-#endif
-    room = malloc(48 * MIB);
-    free(room);
-    limit_address_space(process_kib("VmSize:") * KIB);
-    return true;
-}
 
 static void reset_on_the_heap(void *unused) {
     static uint8_t bytes[2 * PAGE];
@@ -1954,10 +1628,7 @@ TEST(where_nothing_can_be_mapped_reset_is_right) {
 }
 
 int main(int argc, char **argv) {
-    seed = argc > 1 ? strtoull(argv[1], NULL, 10)
-                    : (uint64_t)time(NULL) * UINT64_C(2654435761) + (uint64_t)getpid();
-    printf("seed %" PRIu64 "\n", seed);
-    fflush(stdout);
+    seed_set(argc, argv);
     RUN(reset_to_zeros_gives_the_first_size_and_zeros_at_the_same_place);
     RUN(reset_to_an_image_undoes_whatever_was_done);
     RUN(reset_to_a_snapshot_gives_its_size_and_contents);

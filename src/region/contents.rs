@@ -44,6 +44,8 @@ enum How {
 const OVERWRITTEN_UNSEEN: usize = 1 << 16;
 /// A memory of at most so many bytes that is mostly a copy of an image is copied without a look.
 const COPIED_UNSEEN: usize = 1 << 18;
+/// Checked memories are cleaned so far behind their length: what lies there is open.
+const PAST_THE_LENGTH: usize = 1 << 20;
 /// Each time that a region has been cleaned so often, pages are looked at first: those that hold what they should were
 /// not used, and need not stay in memory.
 const LOOK_EVERY: u8 = 16;
@@ -410,6 +412,9 @@ impl Region {
     /// How far the region may have pages in memory where its user wrote no further than `used`: earlier ones may have left
     /// some behind that.
     fn reach(&self, used: usize) -> usize {
+        // What a defective host or guest wrote right behind its length must not reach others either.
+        let is_open_behind = self.has_pages() && self.layout().bounds == Bounds::Checked;
+        let used = if is_open_behind { used.saturating_add(PAST_THE_LENGTH) } else { used };
         let used = round_up(used, self.page_bytes()).unwrap_or(self.open).min(self.open);
         used.max(self.resident_end())
     }
@@ -699,4 +704,100 @@ pub(crate) fn clean_together(regions: &mut [Used], keep: usize) -> bool {
         regions.iter().for_each(|used| used.region.copy_image());
     }
     is_clean
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::{BoundsPolicy, Policy};
+    use crate::sys;
+    use crate::sys::injection::{refuse_after, refuse_one};
+    use crate::{Engine, IndexType, Memory, MemoryImage, MemoryType, Pages, PoolOptions, Segment};
+
+    fn engine(bounds: BoundsPolicy, pool: Option<PoolOptions>) -> Engine {
+        Engine::new(Policy { bounds, pool, ..Policy::default() }).unwrap()
+    }
+
+    fn memory(engine: &Engine, minimum: u64, maximum: u64) -> Memory {
+        let ty = MemoryType::new(IndexType::I32, minimum, Some(maximum)).unwrap();
+        Memory::new(engine, ty).unwrap()
+    }
+
+    fn is_zero(memory: &Memory) -> bool {
+        let mut bytes = vec![1u8; memory.byte_length()];
+        memory.read(0, &mut bytes).unwrap();
+        bytes.iter().all(|byte| *byte == 0)
+    }
+
+    /// Growth opens nothing in a checked memory, so what a defect wrote behind its length would be there.
+    #[test]
+    fn what_was_written_past_the_length_reaches_nobody() {
+        if !sys::host().has_mappings {
+            return;
+        }
+        let engine = engine(BoundsPolicy::Checked, None);
+        for maximum in [4, 1000] {
+            for _ in 0..40 {
+                let first = memory(&engine, 1, maximum);
+                for page in 1..4 {
+                    // SAFETY: the bytes lie in the reservation, which is open.
+                    unsafe { first.base().add(page * 65_536 + 77).write(0xee) };
+                }
+                drop(first);
+                let next = memory(&engine, 1, maximum);
+                next.grow(Pages(3)).unwrap();
+                assert!(is_zero(&next));
+            }
+        }
+    }
+
+    /// The kernel tells some hundred runs of pages at a time, and may refuse the next.
+    #[test]
+    fn a_look_that_fails_in_the_middle_is_no_look() {
+        let page_bytes = sys::host().page_bytes as u64;
+        for bounds in [BoundsPolicy::Auto, BoundsPolicy::Checked] {
+            let engine = engine(bounds, None);
+            for calls in 0..6 {
+                let first = memory(&engine, 64, 64);
+                for page in (0..first.byte_length() as u64 / page_bytes).step_by(2) {
+                    first.store(page * page_bytes + 5, 0xee_u8).unwrap();
+                }
+                refuse_one(calls);
+                first.reset(None).unwrap();
+                refuse_after(None);
+                assert!(is_zero(&first), "reset, {calls} calls let through");
+                first.fill(0, 0xee, 64 * 65_536).unwrap();
+                refuse_one(calls);
+                drop(first);
+                refuse_after(None);
+                assert!(is_zero(&memory(&engine, 64, 64)), "deleted, {calls} calls let through");
+            }
+        }
+    }
+
+    /// A region that gives its pages back because it lay idle gives the copy of its image back with them.
+    #[test]
+    fn an_idle_memory_that_went_cold_has_its_image_again() {
+        let options = PoolOptions { decommit_batch: 1, ..PoolOptions::default() };
+        for (bounds, pool) in [
+            (BoundsPolicy::Auto, None),
+            (BoundsPolicy::Checked, None),
+            (BoundsPolicy::Checked, Some(options)),
+        ] {
+            let engine = engine(bounds, pool);
+            let image = MemoryImage::new(&[Segment { offset: 3, bytes: b"image" }]).unwrap();
+            let ty = MemoryType::new(IndexType::I32, 1, Some(2)).unwrap();
+            let make = || Memory::from_image(&engine, ty, &image).unwrap();
+            drop((make(), make(), make()));
+            // Many others come and go meanwhile.
+            for _ in 0..3000 {
+                drop(memory(&engine, 1, 2));
+                drop(make());
+            }
+            for made in [make(), make(), make()] {
+                let mut bytes = [0u8; 10];
+                made.read(0, &mut bytes).unwrap();
+                assert_eq!(&bytes, b"\0\0\0image\0\0");
+            }
+        }
+    }
 }

@@ -73,7 +73,6 @@ pub(crate) fn written_pages(
     page_bytes: usize,
     mut found: impl FnMut(WrittenPages),
 ) -> Result<(), OsError> {
-    injection::point()?;
     let mut regions = [const { MaybeUninit::<PageRegion>::uninit() }; REGIONS];
     // The kernel allocates a buffer of the same size: no more than there can be.
     let pages = bytes.wrapping_shr(page_bytes.trailing_zeros());
@@ -101,6 +100,7 @@ pub(crate) fn written_pages(
     };
     // The kernel fills only so many regions at a time: on until it has seen the whole range.
     while scan.start < scan.end {
+        injection::point()?;
         let filled = match page_map::scan(&mut scan) {
             Err(_) if scan.category_mask & GUARD != 0 => {
                 scan.category_inverted = UNWRITTEN;
