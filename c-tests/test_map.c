@@ -72,15 +72,16 @@ typedef struct {
 
 static const kind_t kinds[] = {
     {"GUARDED", WASM_MEMORY_BOUNDS_GUARDED, false, true, false, 16},
-    {"GUARDED, 64-bit", WASM_MEMORY_BOUNDS_GUARDED, false, false, true, 16},
-    {"CHECKED", WASM_MEMORY_BOUNDS_CHECKED, false, false, false, 16},
     {"CHECKED, small", WASM_MEMORY_BOUNDS_CHECKED, false, true, false, 16},
     {"CHECKED, of 1-byte pages", WASM_MEMORY_BOUNDS_CHECKED, false, true, false, 0},
+    {"CHECKED", WASM_MEMORY_BOUNDS_CHECKED, false, false, false, 16},
+    {"GUARDED, 64-bit", WASM_MEMORY_BOUNDS_GUARDED, false, false, true, 16},
     {"GUARDED, in a slot", WASM_MEMORY_BOUNDS_GUARDED, true, true, false, 16},
     {"CHECKED, in a slot", WASM_MEMORY_BOUNDS_CHECKED, true, true, false, 16},
     {"AUTO", WASM_MEMORY_BOUNDS_AUTO, false, false, false, 16},
 };
-#define KINDS (is_watched() ? 4 : sizeof kinds / sizeof *kinds)
+/* The reservations of the others take Valgrind seconds each. */
+#define KINDS (is_watched() ? 3 : sizeof kinds / sizeof *kinds)
 
 static uint64_t pages_of(const kind_t *kind, uint64_t host_pages) {
     return host_pages * host_page >> kind->page_size_log2;
@@ -529,7 +530,7 @@ TEST(the_status_has_a_sentence) {
 TEST(what_traps_traps_in_protected_ranges_too) {
     uint8_t bytes[2 * 8];
     wasm_memory_wait_result_t result = 9;
-    const kind_t *const kind = &kinds[3];
+    const kind_t *const kind = &kinds[1];
     scene_set(kind);
     CHECK_STATUS(protect(HOST_PAGES - 1, 1, WASM_MEMORY_PROT_NONE), WASM_MEMORY_OK);
     hide(HOST_PAGES - 1, HOST_PAGES, true);
@@ -610,7 +611,8 @@ static void guest_reads(void *address) { (void)*(volatile uint8_t *)address; }
 
 TEST(guest_code_that_breaks_a_protection_faults) {
     size_t kind;
-    for (kind = 0; kind < KINDS; kind++) {
+    for (kind = 0; kind < KINDS && !is_watched();
+         kind++) { /* Valgrind has a lot to say about each of these ends */
         uint8_t *inside;
         const int file = file_of(host_page, 3);
         scene_set(&kinds[kind]);
@@ -891,7 +893,7 @@ TEST(several_files_and_one_file_several_times) {
 TEST(every_handle_of_the_memory_sees_the_same) {
     const int file = file_of(host_page, 3);
     wasm_memory_t *copy;
-    scene_set(&kinds[3]);
+    scene_set(&kinds[1]);
     copy = wasm_memory_copy(scene.memory);
     CHECK_STATUS(wasm_memory_map_file(copy, host_page, file, 0, host_page, WASM_MEMORY_MAP_READ_ONLY),
                  WASM_MEMORY_OK);
@@ -1899,6 +1901,35 @@ typedef struct {
     unsigned step;
 } walk_t;
 
+/* The system may have refused when a part was done, and refuse to take it back: then less may be allowed than
+   before, but what the library says is what is so. */
+static bool check_refused(walk_t *walk, uint64_t first, uint64_t end) {
+    uint8_t *const base = wasm_memory_view(walk->memory)->base;
+    bool holds = true;
+    uint64_t page;
+    for (page = first; page < end; page++) {
+        const uint64_t offset = page * host_page + 7;
+        const bool could_read = may_read(page), could_write = may_write(page);
+        const uint8_t there = held(page)[7];
+        uint8_t byte = 0;
+        const wasm_memory_status_t read = wasm_memory_load_u8(walk->memory, offset, &byte);
+        const wasm_memory_status_t write = wasm_memory_store_u8(walk->memory, offset, there);
+        if (read == WASM_MEMORY_OK)
+            holds &= CHECK(could_read) && CHECK_EQ(byte, there) && CHECK(!faults(base + offset, false));
+        else
+            holds &= CHECK_STATUS(read, WASM_MEMORY_PROTECTED);
+        if (write == WASM_MEMORY_OK)
+            holds &= CHECK(could_write) && CHECK(!faults(base + offset, true));
+        else
+            holds &= CHECK_STATUS(write, WASM_MEMORY_PROTECTED);
+        if (read != WASM_MEMORY_OK)
+            model.protection[page] = WASM_MEMORY_PROT_NONE;
+        else if (write != WASM_MEMORY_OK && could_write)
+            model.protection[page] = WASM_MEMORY_PROT_READ;
+    }
+    return holds;
+}
+
 static bool step_of_mappings(walk_t *walk, uint64_t first, uint64_t end) {
     wasm_memory_t *const memory = walk->memory;
     const uint64_t low = first * host_page, high = end * host_page;
@@ -1928,6 +1959,7 @@ static bool step_of_mappings(walk_t *walk, uint64_t first, uint64_t end) {
         status = wasm_memory_protect(memory, low, high - low, protection);
         if (!allowed) return CHECK_STATUS(status, WASM_MEMORY_PROTECTED);
         if (!was_done(status, &done, "protect")) return false;
+        if (!done) return check_refused(walk, first, end);
         for (page = first; page < end && done; page++) model.protection[page] = protection;
         return true;
     }
@@ -1969,8 +2001,10 @@ static bool step_of_bytes(walk_t *walk, uint64_t offset, uint64_t length) {
         model_put(offset, bytes, length);
         break;
     case 6: {
+        const uint64_t page = offset / host_page;
         const bool read = faults(base + offset, false), write = faults(base + offset, true);
-        return CHECK(read == !may_read(offset / host_page)) && CHECK(write == !may_write(offset / host_page));
+        if (model.squeezed) return CHECK(!read || !may_read(page)) && CHECK(!write || !may_write(page));
+        return CHECK(read == !may_read(page)) && CHECK(write == !may_write(page));
     }
     default:
         memset(bytes, 0x77, (size_t)length);
@@ -2182,7 +2216,7 @@ static void walk_in_a_squeeze(void *env) {
 }
 
 TEST(a_process_without_mappings_is_told_so_and_nothing_is_changed) {
-    const unsigned most = 6;
+    const unsigned most = 4;
     squeeze_t squeeze;
     if (is_watched()) return; /* each of their mappings costs them time with the number of all */
     for (squeeze.kind = 0; squeeze.kind < KINDS; squeeze.kind++)
@@ -2249,7 +2283,7 @@ TEST(a_protection_that_is_refused_is_not_half_done) {
 #define CHUNK_BYTES (64 * MIB)
 #define CHUNKS 36
 
-TEST(ranges_of_gigabytes_are_done_whole) {
+static void use_ranges_of_gigabytes(void) {
     const uint64_t total = CHUNKS * CHUNK_BYTES;
     const uint64_t length = total - 3;
     const int file = memfd_create("memory", MFD_CLOEXEC), buffer_file = memfd_create("buffer", MFD_CLOEXEC);
@@ -2258,7 +2292,6 @@ TEST(ranges_of_gigabytes_are_done_whole) {
     uint8_t *const base = wasm_memory_view(memory)->base;
     uint8_t *buffer;
     uint64_t i;
-    if (is_watched()) return;
     /* The same bytes over and over, so that little memory is enough. */
     CHECK_EQ(ftruncate(file, (off_t)CHUNK_BYTES), 0);
     CHECK_EQ(ftruncate(buffer_file, (off_t)CHUNK_BYTES), 0);
@@ -2286,6 +2319,10 @@ TEST(ranges_of_gigabytes_are_done_whole) {
     host_delete(host);
     close(file);
     close(buffer_file);
+}
+
+TEST(ranges_of_gigabytes_are_done_whole) {
+    if (!is_watched()) use_ranges_of_gigabytes();
 }
 
 int main(int count, char **arguments) {

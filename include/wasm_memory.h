@@ -37,6 +37,9 @@
  * new bytes is read or left, nothing worse, and a fence or an atomic operation is what orders them.
  * An aligned number of up to eight bytes does not tear.
  *
+ * Mappings and protections. What touches a range that does not allow it (wasm_memory_protect, wasm_memory_map_file)
+ * answers PROTECTED and does nothing. What touches a mapped file that has become too short answers IO.
+ *
  * Callbacks run on the calling thread under no lock, several at once if several threads call, may
  * call back into the library, and must return: no exception, longjmp or thread exit through the
  * library's frames. A finalizer is called exactly once.
@@ -1862,7 +1865,8 @@ void wasm_memory_ticket_resolve(struct wasm_memory_ticket_t *ticket,
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `buffer`: untouched on failure; NULL only
  * with length 0. `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+ * the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1878,7 +1882,8 @@ wasm_memory_status_t wasm_memory_read(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `bytes`:
  * NULL only with length 0. `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+ * the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1893,7 +1898,7 @@ wasm_memory_status_t wasm_memory_write(struct wasm_memory_t *memory,
  * Loads an unsigned 8-bit integer. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1909,7 +1914,7 @@ wasm_memory_status_t wasm_memory_load_u8(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1924,7 +1929,7 @@ wasm_memory_status_t wasm_memory_store_u8(struct wasm_memory_t *memory,
  * Loads an unsigned 16-bit integer. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1940,7 +1945,7 @@ wasm_memory_status_t wasm_memory_load_u16(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1955,7 +1960,7 @@ wasm_memory_status_t wasm_memory_store_u16(struct wasm_memory_t *memory,
  * Loads an unsigned 32-bit integer. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -1971,7 +1976,7 @@ wasm_memory_status_t wasm_memory_load_u32(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -1986,7 +1991,7 @@ wasm_memory_status_t wasm_memory_store_u32(struct wasm_memory_t *memory,
  * Loads an unsigned 64-bit integer. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -2002,7 +2007,7 @@ wasm_memory_status_t wasm_memory_load_u64(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2017,7 +2022,7 @@ wasm_memory_status_t wasm_memory_store_u64(struct wasm_memory_t *memory,
  * Loads a 32-bit floating-point number, bit for bit. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -2033,7 +2038,7 @@ wasm_memory_status_t wasm_memory_load_f32(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2048,7 +2053,7 @@ wasm_memory_status_t wasm_memory_store_f32(struct wasm_memory_t *memory,
  * Loads a 64-bit floating-point number, bit for bit. It needs no alignment and is little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -2064,7 +2069,7 @@ wasm_memory_status_t wasm_memory_load_f64(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2079,7 +2084,7 @@ wasm_memory_status_t wasm_memory_store_f64(struct wasm_memory_t *memory,
  * Loads the sixteen bytes of a v128, in memory order. They need no alignment.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: sixteen bytes, all 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -2095,7 +2100,7 @@ wasm_memory_status_t wasm_memory_load_v128(const struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
  * sixteen bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2111,7 +2116,8 @@ wasm_memory_status_t wasm_memory_store_v128(struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`, `length`: in bytes.
  * `value`: for each byte.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+ * the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2127,7 +2133,8 @@ wasm_memory_status_t wasm_memory_fill(struct wasm_memory_t *memory,
  * Sets a range of bytes to zero. To give its pages back to the system as well, see `wasm_memory_discard`.
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`, `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+ * the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2144,7 +2151,7 @@ wasm_memory_status_t wasm_memory_zero(struct wasm_memory_t *memory,
  * zeros are written.
  *
  * Parameters: `memory`: not consumed; nothing is written on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2159,7 +2166,8 @@ wasm_memory_status_t wasm_memory_erase(struct wasm_memory_t *memory);
  *
  * Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `length`: in bytes, of any
  * alignment.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+ * the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2176,7 +2184,8 @@ wasm_memory_status_t wasm_memory_discard(struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
  * `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+ * the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2193,7 +2202,7 @@ wasm_memory_status_t wasm_memory_copy_within(struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
  * `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end),
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (also for no bytes at an offset past the end),
  * `OVERLAP` (the ranges have a byte in common).
  * Ownership: none passes.
  * Threads: one at a time.
@@ -2211,7 +2220,8 @@ wasm_memory_status_t wasm_memory_copy_within_nonoverlapping(struct wasm_memory_t
  *
  * Parameters: `destination_memory`: not consumed; nothing is written on failure. `destination`: in bytes.
  * `source_memory`: not consumed; may be the same memory. `source`, `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+ * the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time for the destination; for the source, any number that call const functions.
  * Invalidates: nothing.
@@ -2268,7 +2278,7 @@ WASM_MEMORY_API void wasm_data_segment_delete(struct wasm_data_segment_t *segmen
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `destination`: in bytes. `segment`: not
  * consumed; a dropped one has no bytes. `source`, `length`: in bytes of the segment.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (of the memory or of the segment; also for no
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (of the memory or of the segment; also for no
  * bytes at an offset past the end of either).
  * Ownership: none passes.
  * Threads: one at a time for the memory, any for the segment.
@@ -2399,7 +2409,7 @@ wasm_memory_status_t wasm_memory_image_from_memory(const struct wasm_memory_t *m
 
 /**
  * Writes an image to a file. The file appears under its name when it is whole, in the place of what was there; a call
- * that fails leaves that. Pages of zeros take no room in it. docs/ABI.md says which versions of the library read it.
+ * that fails leaves that. Where more than a few pages of zeros follow one another, they take no room in it. docs/ABI.md says which versions of the library read it.
  *
  * Parameters: `image`: not consumed. `path`: in UTF-8.
  * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (not UTF-8), `IO` (errno is the system's), `OUT_OF_MEMORY`.
@@ -2559,7 +2569,8 @@ wasm_memory_status_t wasm_engine_pool_stats(const struct wasm_engine_t *engine,
 
 /**
  * Gives back to the system what an engine's idle memories have, pages and address space, and the images that they
- * remember. Live memories are not concerned. Memories made afterwards need something new.
+ * remember. (Small checked memories share slabs: the address space of one goes when none of its memories is live.) Live
+ * memories are not concerned. Memories made afterwards need something new.
  *
  * Parameters: `engine`: not consumed.
  * Returns: `OK`, `NULL_ARGUMENT`.
@@ -2776,7 +2787,8 @@ wasm_memory_status_t wasm_shared_memory_import(struct wasm_engine_t *engine,
  * Loads an 8-bit integer atomically; sequentially consistent, little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: any number that call const functions; any at all on a shared memory.
  * Invalidates: nothing.
@@ -2792,7 +2804,8 @@ wasm_memory_status_t wasm_memory_atomic_load8(const struct wasm_memory_t *memory
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`: the
  * number.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2810,7 +2823,7 @@ wasm_memory_status_t wasm_memory_atomic_store8(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
  * constants. `offset`: in bytes. `operand`: the other number. `out_old`: the number before, 0 on
  * failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `BORROWED`, `OUT_OF_BOUNDS`,
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`,
  * looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
@@ -2831,7 +2844,8 @@ wasm_memory_status_t wasm_memory_atomic_rmw8(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `expected`: what
  * is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was
  * replaced; 0 on failure; may be NULL.
- * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2848,7 +2862,8 @@ wasm_memory_status_t wasm_memory_atomic_cmpxchg8(struct wasm_memory_t *memory,
  * Loads a 16-bit integer atomically; sequentially consistent, little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 2. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: any number that call const functions; any at all on a shared memory.
  * Invalidates: nothing.
@@ -2864,7 +2879,8 @@ wasm_memory_status_t wasm_memory_atomic_load16(const struct wasm_memory_t *memor
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2.
  * `value`: the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2882,7 +2898,7 @@ wasm_memory_status_t wasm_memory_atomic_store16(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
  * constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number
  * before, 0 on failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
  * `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
@@ -2903,8 +2919,8 @@ wasm_memory_status_t wasm_memory_atomic_rmw16(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2.
  * `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
  * whether it was replaced; 0 on failure; may be NULL.
- * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
- * in this order.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`,
+ * `IO`, looked for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2921,7 +2937,8 @@ wasm_memory_status_t wasm_memory_atomic_cmpxchg16(struct wasm_memory_t *memory,
  * Loads a 32-bit integer atomically; sequentially consistent, little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 4. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: any number that call const functions; any at all on a shared memory.
  * Invalidates: nothing.
@@ -2937,7 +2954,8 @@ wasm_memory_status_t wasm_memory_atomic_load32(const struct wasm_memory_t *memor
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4.
  * `value`: the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2955,7 +2973,7 @@ wasm_memory_status_t wasm_memory_atomic_store32(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
  * constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number
  * before, 0 on failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
  * `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
@@ -2976,8 +2994,8 @@ wasm_memory_status_t wasm_memory_atomic_rmw32(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4.
  * `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
  * whether it was replaced; 0 on failure; may be NULL.
- * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
- * in this order.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`,
+ * `IO`, looked for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -2994,7 +3012,8 @@ wasm_memory_status_t wasm_memory_atomic_cmpxchg32(struct wasm_memory_t *memory,
  * Loads a 64-bit integer atomically; sequentially consistent, little-endian in memory.
  *
  * Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 8. `out`: the number, 0 on failure.
- * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: any number that call const functions; any at all on a shared memory.
  * Invalidates: nothing.
@@ -3010,7 +3029,8 @@ wasm_memory_status_t wasm_memory_atomic_load64(const struct wasm_memory_t *memor
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8.
  * `value`: the number.
- * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+ * for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -3028,7 +3048,7 @@ wasm_memory_status_t wasm_memory_atomic_store64(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
  * constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number
  * before, 0 on failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
  * `OUT_OF_BOUNDS`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
@@ -3049,8 +3069,8 @@ wasm_memory_status_t wasm_memory_atomic_rmw64(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8.
  * `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
  * whether it was replaced; 0 on failure; may be NULL.
- * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
- * in this order.
+ * Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`,
+ * `IO`, looked for in this order (the last two: see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.

@@ -411,7 +411,12 @@ impl Engine {
         if let Some(region) = pool.take_patiently(layout, wanted.needed, wanted.image) {
             return Ok(Some(region));
         }
-        pool.trim();
+        // Others may take what one attempt gives up.
+        while pool.trim() {
+            if pool.admit() {
+                return Ok(None);
+            }
+        }
         if pool.admit() { Ok(None) } else { Err(Refusal::Exhausted) }
     }
 

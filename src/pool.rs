@@ -201,10 +201,14 @@ impl Idle {
 
     /// The one that has lain idle longest of another shape, of which there are most.
     fn evict(&mut self, layout: &Layout) -> Option<Region> {
-        let others = self.bins.iter_mut().filter(|bin| bin.layout != *layout);
-        let bin = others.max_by_key(|bin| bin.regions.len())?;
+        let bins = self.bins.iter().enumerate().filter(|(_, bin)| bin.layout != *layout);
+        let (index, _) = bins.max_by_key(|(_, bin)| bin.regions.len())?;
+        let bin = self.bins.get_mut(index)?;
         let region = (!bin.regions.is_empty()).then(|| bin.regions.remove(0))?;
         bin.fewest = bin.fewest.min(bin.regions.len());
+        if bin.regions.is_empty() {
+            self.bins.swap_remove(index);
+        }
         Some(region)
     }
 

@@ -17,7 +17,8 @@ pub(super) fn buffer<T>(pointer: *const T, length: usize, name: &'static str) ->
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `buffer`: untouched on failure; NULL only
 /// with length 0. `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+/// the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -39,7 +40,8 @@ pub unsafe extern "C" fn wasm_memory_read(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `bytes`:
 /// NULL only with length 0. `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+/// the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -90,7 +92,7 @@ unsafe fn store<T: Scalar>(
 /// Loads an unsigned 8-bit integer. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -109,7 +111,7 @@ pub unsafe extern "C" fn wasm_memory_load_u8(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -127,7 +129,7 @@ pub unsafe extern "C" fn wasm_memory_store_u8(
 /// Loads an unsigned 16-bit integer. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -146,7 +148,7 @@ pub unsafe extern "C" fn wasm_memory_load_u16(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -164,7 +166,7 @@ pub unsafe extern "C" fn wasm_memory_store_u16(
 /// Loads an unsigned 32-bit integer. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -183,7 +185,7 @@ pub unsafe extern "C" fn wasm_memory_load_u32(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -201,7 +203,7 @@ pub unsafe extern "C" fn wasm_memory_store_u32(
 /// Loads an unsigned 64-bit integer. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -220,7 +222,7 @@ pub unsafe extern "C" fn wasm_memory_load_u64(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -238,7 +240,7 @@ pub unsafe extern "C" fn wasm_memory_store_u64(
 /// Loads a 32-bit floating-point number, bit for bit. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -257,7 +259,7 @@ pub unsafe extern "C" fn wasm_memory_load_f32(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -275,7 +277,7 @@ pub unsafe extern "C" fn wasm_memory_store_f32(
 /// Loads a 64-bit floating-point number, bit for bit. It needs no alignment and is little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -294,7 +296,7 @@ pub unsafe extern "C" fn wasm_memory_load_f64(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -312,7 +314,7 @@ pub unsafe extern "C" fn wasm_memory_store_f64(
 /// Loads the sixteen bytes of a v128, in memory order. They need no alignment.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: sixteen bytes, all 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.
@@ -331,7 +333,7 @@ pub unsafe extern "C" fn wasm_memory_load_v128(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`:
 /// sixteen bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.

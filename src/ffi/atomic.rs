@@ -163,7 +163,8 @@ unsafe fn wait_kept<T: AtomicInteger>(
 /// Loads an 8-bit integer atomically; sequentially consistent, little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: any number that call const functions; any at all on a shared memory.
 /// Invalidates: nothing.
@@ -182,7 +183,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_load8(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `value`: the
 /// number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -203,7 +205,7 @@ pub unsafe extern "C" fn wasm_memory_atomic_store8(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
 /// constants. `offset`: in bytes. `operand`: the other number. `out_old`: the number before, 0 on
 /// failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `BORROWED`, `OUT_OF_BOUNDS`,
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`,
 /// looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
@@ -227,7 +229,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_rmw8(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes. `expected`: what
 /// is to be replaced. `replacement`: by what. `out_old`: the number before, which tells whether it was
 /// replaced; 0 on failure; may be NULL.
-/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -247,7 +250,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_cmpxchg8(
 /// Loads a 16-bit integer atomically; sequentially consistent, little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 2. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: any number that call const functions; any at all on a shared memory.
 /// Invalidates: nothing.
@@ -266,7 +270,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_load16(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2.
 /// `value`: the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -287,7 +292,7 @@ pub unsafe extern "C" fn wasm_memory_atomic_store16(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
 /// constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number
 /// before, 0 on failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
 /// `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
@@ -311,8 +316,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_rmw16(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 2.
 /// `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
 /// whether it was replaced; 0 on failure; may be NULL.
-/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
-/// in this order.
+/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`,
+/// `IO`, looked for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -332,7 +337,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_cmpxchg16(
 /// Loads a 32-bit integer atomically; sequentially consistent, little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 4. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: any number that call const functions; any at all on a shared memory.
 /// Invalidates: nothing.
@@ -351,7 +357,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_load32(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4.
 /// `value`: the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -372,7 +379,7 @@ pub unsafe extern "C" fn wasm_memory_atomic_store32(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
 /// constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number
 /// before, 0 on failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
 /// `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
@@ -396,8 +403,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_rmw32(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 4.
 /// `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
 /// whether it was replaced; 0 on failure; may be NULL.
-/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
-/// in this order.
+/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`,
+/// `IO`, looked for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -417,7 +424,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_cmpxchg32(
 /// Loads a 64-bit integer atomically; sequentially consistent, little-endian in memory.
 ///
 /// Parameters: `memory`: not consumed. `offset`: in bytes, a multiple of 8. `out`: the number, 0 on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: any number that call const functions; any at all on a shared memory.
 /// Invalidates: nothing.
@@ -436,7 +444,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_load64(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8.
 /// `value`: the number.
-/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO`, looked
+/// for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -457,7 +466,7 @@ pub unsafe extern "C" fn wasm_memory_atomic_store64(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
 /// constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number
 /// before, 0 on failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`,
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
 /// `OUT_OF_BOUNDS`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
@@ -481,8 +490,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_rmw64(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`: in bytes, a multiple of 8.
 /// `expected`: what is to be replaced. `replacement`: by what. `out_old`: the number before, which tells
 /// whether it was replaced; 0 on failure; may be NULL.
-/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, looked for
-/// in this order.
+/// Returns: `OK` (replaced or not), `NULL_ARGUMENT`, `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`,
+/// `IO`, looked for in this order (the last two: see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.

@@ -14,7 +14,8 @@ use core::ptr;
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`, `length`: in bytes.
 /// `value`: for each byte.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+/// the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -33,7 +34,8 @@ pub unsafe extern "C" fn wasm_memory_fill(
 /// Sets a range of bytes to zero. To give its pages back to the system as well, see `wasm_memory_discard`.
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `offset`, `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+/// the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -53,7 +55,7 @@ pub unsafe extern "C" fn wasm_memory_zero(
 /// zeros are written.
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`.
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -69,7 +71,8 @@ pub unsafe extern "C" fn wasm_memory_erase(memory: *mut wasm_memory_t) -> wasm_m
 ///
 /// Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `length`: in bytes, of any
 /// alignment.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+/// the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -89,7 +92,8 @@ pub unsafe extern "C" fn wasm_memory_discard(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
 /// `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+/// the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -109,7 +113,7 @@ pub unsafe extern "C" fn wasm_memory_copy_within(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
 /// `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end),
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (also for no bytes at an offset past the end),
 /// `OVERLAP` (the ranges have a byte in common).
 /// Ownership: none passes.
 /// Threads: one at a time.
@@ -132,7 +136,8 @@ pub unsafe extern "C" fn wasm_memory_copy_within_nonoverlapping(
 ///
 /// Parameters: `destination_memory`: not consumed; nothing is written on failure. `destination`: in bytes.
 /// `source_memory`: not consumed; may be the same memory. `source`, `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past
+/// the end), `PROTECTED`, `IO` (see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: one at a time for the destination; for the source, any number that call const functions.
 /// Invalidates: nothing.
@@ -222,7 +227,7 @@ pub unsafe extern "C" fn wasm_data_segment_delete(segment: *mut wasm_data_segmen
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `destination`: in bytes. `segment`: not
 /// consumed; a dropped one has no bytes. `source`, `length`: in bytes of the segment.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (of the memory or of the segment; also for no
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (of the memory or of the segment; also for no
 /// bytes at an offset past the end of either).
 /// Ownership: none passes.
 /// Threads: one at a time for the memory, any for the segment.

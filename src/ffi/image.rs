@@ -127,7 +127,7 @@ pub unsafe extern "C" fn wasm_memory_image_from_memory(
 }
 
 /// Writes an image to a file. The file appears under its name when it is whole, in the place of what was there; a call
-/// that fails leaves that. Pages of zeros take no room in it. docs/ABI.md says which versions of the library read it.
+/// that fails leaves that. Where more than a few pages of zeros follow one another, they take no room in it. docs/ABI.md says which versions of the library read it.
 ///
 /// Parameters: `image`: not consumed. `path`: in UTF-8.
 /// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (not UTF-8), `IO` (errno is the system's), `OUT_OF_MEMORY`.

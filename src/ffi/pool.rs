@@ -181,7 +181,8 @@ pub unsafe extern "C" fn wasm_engine_pool_stats(
 }
 
 /// Gives back to the system what an engine's idle memories have, pages and address space, and the images that they
-/// remember. Live memories are not concerned. Memories made afterwards need something new.
+/// remember. (Small checked memories share slabs: the address space of one goes when none of its memories is live.) Live
+/// memories are not concerned. Memories made afterwards need something new.
 ///
 /// Parameters: `engine`: not consumed.
 /// Returns: `OK`, `NULL_ARGUMENT`.

@@ -17,6 +17,8 @@ mod grow;
 mod hexdump;
 mod host;
 mod initial;
+#[cfg(test)]
+mod injected;
 mod overlay;
 mod segment;
 mod shared;

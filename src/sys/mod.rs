@@ -67,6 +67,9 @@ mod written;
 #[path = "unknown_pages.rs"]
 mod written;
 
+#[cfg(all(any(target_os = "linux", target_os = "android"), not(wasm_memory_portable)))]
+mod page_map;
+
 #[cfg(all(target_os = "linux", not(wasm_memory_portable)))]
 mod watch;
 

@@ -30,10 +30,10 @@
 //! allocated for pages that nobody touched, which is why only pages that are there are armed: `UFFDIO_WRITEPROTECT`,
 //! and a scan without room for its findings, put marks in the page tables of all others, 16 MiB of them for 8 GiB.
 
+use super::page_map::{self, FILE, PRESENT, Process, Question, SWAPPED, WRITTEN, ZERO_PAGE, ioctl};
 use super::{OsError, injection, last_error};
-use core::mem::MaybeUninit;
-use core::ptr::{self, NonNull};
-use core::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, Ordering};
+use core::ptr::NonNull;
+use core::sync::atomic::Ordering;
 
 /// `struct uffdio_api` of the kernel.
 #[repr(C)]
@@ -58,36 +58,9 @@ struct Register {
     ioctls: u64,
 }
 
-/// `struct pm_scan_arg` of the kernel.
-#[repr(C)]
-struct Scan {
-    size: u64,
-    flags: u64,
-    start: u64,
-    end: u64,
-    walk_end: u64,
-    regions: u64,
-    region_count: u64,
-    max_pages: u64,
-    category_inverted: u64,
-    category_mask: u64,
-    category_anyof_mask: u64,
-    return_mask: u64,
-}
-
-/// `struct page_region` of the kernel.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct PageRegion {
-    start: u64,
-    end: u64,
-    categories: u64,
-}
-
 const UFFDIO_API: libc::Ioctl = libc::_IOWR::<Api>(0xaa, 0x3f);
 const UFFDIO_REGISTER: libc::Ioctl = libc::_IOWR::<Register>(0xaa, 0x00);
 const UFFDIO_UNREGISTER: libc::Ioctl = libc::_IOR::<Range>(0xaa, 0x01);
-const PAGEMAP_SCAN: libc::Ioctl = libc::_IOWR::<Scan>(0x66, 16);
 
 /// Without it only the privileged get a descriptor. Its faults are those of programs; the kernel's own, in system
 /// calls, are resolved all the same, because in the asynchronous mode nobody is asked.
@@ -103,15 +76,6 @@ const MODE_WRITE_PROTECT: u64 = 1 << 1;
 const ARM: u64 = 1 << 0;
 /// Fail where nothing is registered, instead of calling every page written.
 const REGISTERED_ONLY: u64 = 1 << 1;
-
-const WRITTEN: u64 = 1 << 1;
-const FILE: u64 = 1 << 2;
-const PRESENT: u64 = 1 << 3;
-const SWAPPED: u64 = 1 << 4;
-const ZERO_PAGE: u64 = 1 << 5;
-
-/// How many runs of pages one call of the kernel finds.
-const REGIONS: usize = 256;
 
 /// Watches a range of private memory (anonymous, or a private mapping of a memfd) for writes.
 ///
@@ -194,7 +158,6 @@ impl WriteWatch {
         flags: u64,
         found: &mut dyn FnMut(usize, usize),
     ) -> Result<(), OsError> {
-        injection::point()?;
         let process = Process::this()?;
         if process.generation()? != self.generation {
             // The child of a fork: its memory is not registered.
@@ -202,44 +165,19 @@ impl WriteWatch {
         }
         let base = self.start.addr().get();
         let bytes = bytes_from_start.min(self.bytes);
-        let mut regions = [const { MaybeUninit::<PageRegion>::uninit() }; REGIONS];
-        let mut scan = Scan {
-            size: size_of::<Scan>() as u64,
+        let question = Question {
             flags,
-            start: base as u64,
-            end: base.saturating_add(bytes) as u64,
-            walk_end: 0,
-            regions: regions.as_mut_ptr().addr() as u64,
-            region_count: REGIONS as u64,
-            max_pages: 0,
             // Of no interest: pages of a file and the page of zeros, which reading brings in without a protection;
             // and places where no page is.
-            category_inverted: FILE | ZERO_PAGE,
-            category_mask: WRITTEN | FILE | ZERO_PAGE,
-            category_anyof_mask: PRESENT | SWAPPED,
+            inverted: FILE | ZERO_PAGE,
+            all_of: WRITTEN | FILE | ZERO_PAGE,
+            any_of: PRESENT | SWAPPED,
             // All that is found is of one kind, so that runs are as long as they can be.
-            return_mask: 0,
+            told: 0,
         };
-        // The kernel fills only so many regions at a time: on until it has seen the whole range.
-        while scan.start < scan.end {
-            // SAFETY: the structure is the kernel's and says how many regions there is room for.
-            let filled = unsafe {
-                process.pages.call(open_pages, PAGEMAP_SCAN, ptr::from_mut(&mut scan).cast())?
-            };
-            for region in regions.iter().take(filled) {
-                // SAFETY: the kernel has filled so many; any bits are a value.
-                let region = unsafe { region.assume_init() };
-                #[allow(clippy::cast_possible_truncation, reason = "addresses of this process")]
-                let [first, last] = [region.start as usize, region.end as usize];
-                found(first.saturating_sub(base), last.saturating_sub(base));
-            }
-            if scan.walk_end <= scan.start {
-                // It does not get on: whatever the reason, the rest is not known.
-                return Err(OsError(libc::EIO));
-            }
-            scan.start = scan.walk_end;
-        }
-        Ok(())
+        page_map::scan(&question, base, bytes, usize::MAX, |run| {
+            found(run.start.saturating_sub(base), run.end.saturating_sub(base));
+        })
     }
 }
 
@@ -260,149 +198,6 @@ impl Drop for WriteWatch {
             };
         }
     }
-}
-
-/// What this process has opened. It lies in a page that the kernel wipes in the child of a fork, for which both
-/// descriptors would go on to mean the parent's memory.
-struct Process {
-    /// Another number in each process that uses this; 0: nothing was done here yet.
-    generation: AtomicU32,
-    faults: Descriptor,
-    pages: Descriptor,
-}
-
-impl Process {
-    fn this() -> Result<&'static Self, OsError> {
-        /// Null until it is needed for the first time.
-        static PLACE: AtomicPtr<Process> = AtomicPtr::new(ptr::null_mut());
-
-        let known = PLACE.load(Ordering::Acquire);
-        let place = if known.is_null() { Self::make(&PLACE)? } else { known };
-        // SAFETY: made by `make`, and never unmapped. Zeros are a value.
-        Ok(unsafe { &*place })
-    }
-
-    #[cold]
-    fn make(place: &AtomicPtr<Self>) -> Result<*mut Self, OsError> {
-        let (protection, flags) =
-            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
-        let bytes = size_of::<Self>();
-        // SAFETY: a new mapping, of which only the winner of the exchange below is kept.
-        unsafe {
-            let page = libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0);
-            if page == libc::MAP_FAILED {
-                return Err(last_error());
-            }
-            if libc::madvise(page, bytes, libc::MADV_WIPEONFORK) != 0 {
-                let refused = last_error();
-                libc::munmap(page, bytes);
-                return Err(refused);
-            }
-            let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
-            match place.compare_exchange(ptr::null_mut(), page.cast(), success, failure) {
-                Ok(_) => Ok(page.cast()),
-                Err(first) => {
-                    libc::munmap(page, bytes);
-                    Ok(first)
-                }
-            }
-        }
-    }
-
-    /// The number of this process: greater than those of the processes that it descends from.
-    fn generation(&self) -> Result<u32, OsError> {
-        /// The greatest number yet. Not wiped in a child, which goes on from here.
-        static GENERATIONS: AtomicU32 = AtomicU32::new(0);
-
-        let known = self.generation.load(Ordering::Acquire);
-        if known != 0 {
-            return Ok(known);
-        }
-        let next = GENERATIONS.fetch_add(1, Ordering::Relaxed).checked_add(1);
-        let next = next.ok_or(OsError::none())?;
-        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
-        match self.generation.compare_exchange(0, next, success, failure) {
-            Ok(_) => Ok(next),
-            Err(first) => Ok(first),
-        }
-    }
-}
-
-/// A descriptor that is opened when it is needed, plus one. It stays open: closing the one for faults would end all
-/// watches.
-struct Descriptor(AtomicI32);
-
-impl Descriptor {
-    /// Nothing opened in this process yet; a wiped page says the same.
-    const NONE: i32 = 0;
-    /// Not to be had in this process.
-    const UNAVAILABLE: i32 = -1;
-
-    /// One call of the kernel.
-    ///
-    /// # Safety
-    /// The argument is what the request wants.
-    unsafe fn call(
-        &self,
-        open: fn() -> Result<libc::c_int, OsError>,
-        request: libc::Ioctl,
-        argument: *mut libc::c_void,
-    ) -> Result<usize, OsError> {
-        let known = self.0.load(Ordering::Acquire);
-        if known == Self::UNAVAILABLE {
-            return Err(OsError::none());
-        }
-        if known != Self::NONE {
-            // SAFETY: passed on.
-            match unsafe { ioctl(known.wrapping_sub(1), request, argument) } {
-                // The host has closed descriptors that it does not know.
-                Err(OsError(libc::EBADF | libc::ENOTTY)) => {}
-                answer => return answer,
-            }
-        }
-        let opened = match open() {
-            Ok(file) => file.saturating_add(1),
-            // Out of descriptors is no lasting state.
-            Err(refused @ OsError(libc::EMFILE | libc::ENFILE | libc::ENOMEM)) => {
-                return Err(refused);
-            }
-            Err(refused) => {
-                let (success, failure) = (Ordering::AcqRel, Ordering::Relaxed);
-                let _ = self.0.compare_exchange(known, Self::UNAVAILABLE, success, failure);
-                return Err(refused);
-            }
-        };
-        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
-        let now = match self.0.compare_exchange(known, opened, success, failure) {
-            Ok(_) => opened,
-            Err(first) => {
-                // SAFETY: opened above, and nobody else knows it.
-                unsafe { libc::close(opened.wrapping_sub(1)) };
-                first
-            }
-        };
-        // SAFETY: passed on.
-        unsafe { ioctl(now.wrapping_sub(1), request, argument) }
-    }
-}
-
-/// # Safety
-/// The argument is what the request wants.
-unsafe fn ioctl(
-    file: libc::c_int,
-    request: libc::Ioctl,
-    argument: *mut libc::c_void,
-) -> Result<usize, OsError> {
-    // SAFETY: passed on. A wrong descriptor is refused.
-    let answer = unsafe { libc::ioctl(file, request, argument) };
-    usize::try_from(answer).map_err(|_| last_error())
-}
-
-fn open_pages() -> Result<libc::c_int, OsError> {
-    // SAFETY: the path is a C string.
-    let file =
-        unsafe { libc::open(c"/proc/self/pagemap".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
-    if file < 0 { Err(last_error()) } else { Ok(file) }
 }
 
 fn open_faults() -> Result<libc::c_int, OsError> {
@@ -432,7 +227,9 @@ fn open_faults() -> Result<libc::c_int, OsError> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::page_map::REGIONS;
     use super::*;
+    use core::ptr;
     use crate::sys;
 
     /// A mapping that goes away with the test.
