@@ -354,6 +354,9 @@ impl Pool {
             Ok(()) => Some(region),
             Err(_) => {
                 self.retire(region);
+                if let Some(mut idle) = shard.idle.patiently() {
+                    idle.hits = idle.hits.wrapping_sub(1);
+                }
                 None
             }
         }
@@ -693,11 +696,11 @@ impl Pool {
             idle.spare = Vec::new();
             shard.count.store(0, Ordering::Relaxed);
             shard.resident_bytes.store(0, Ordering::Relaxed);
-            drop(idle);
-            let count =
-                bins.iter().fold(used.len(), |sum, bin| sum.saturating_add(bin.regions.len()));
             // They count no longer from now on, so that others may be made while these are on their way.
+            let lens = bins.iter().map(|bin| bin.regions.len());
+            let count = lens.fold(used.len(), |sum: usize, regions| sum.saturating_add(regions));
             self.regions.fetch_sub(count as u64, Ordering::Relaxed);
+            drop(idle);
             any |= count != 0;
             for region in bins.into_iter().flat_map(|bin| bin.regions) {
                 let bytes = region.open_bytes();

@@ -379,36 +379,49 @@ impl Memory {
             let protection = "has a file mapped for reading only";
             return Err(Error::Protected { offset, length, protection });
         }
-        let inside = |range, there: Option<&Overlay>| {
+        let with = |range, there: Option<&Overlay>, protection| {
             let file = there.and_then(|overlay| overlay.file);
             let overlay = Overlay { range, file, protection };
             (file.is_some() || protection != Protection::ReadWrite).then_some(overlay)
         };
+        let is_torn = Cell::new(false);
         let protect = |region: &mut Region| {
             region.protect(range.clone(), protection).map_err(|os| {
-                // The system may have done a part of it: back to what was, which takes no mappings.
-                self.protect_as_known(region, &range);
+                // The system may have done a part of it: back to what was.
+                is_torn.set(!self.protect_as_known(region, &range));
                 self.engine.out_of_memory(sys::Purpose::Map, length, os)
             })
         };
-        self.overlay(region, &range, inside, protect, false)
+        let inside = |range, there: Option<&Overlay>| with(range, there, protection);
+        let protected = self.overlay(region, &range, inside, protect, false);
+        if is_torn.get() {
+            // Nobody knows which of the two a page has now: nothing is done there that either forbids.
+            let stricter = |range, there: Option<&Overlay>| {
+                let old = there.map_or(Protection::ReadWrite, |overlay| overlay.protection);
+                with(range, there, old.min(protection))
+            };
+            self.overlay(region, &range, stricter, |_| Ok(()), false)?;
+        }
+        protected
     }
 
-    /// Makes the protections in a range what the overlays say.
-    fn protect_as_known(&self, region: &mut Region, range: &Range<usize>) {
+    /// Makes the protections in a range what the overlays say; false if the system refuses that, too.
+    fn protect_as_known(&self, region: &mut Region, range: &Range<usize>) -> bool {
         let mut at = range.start;
+        let mut is_done = true;
         for overlay in self.overlays().into_iter().flat_map(|overlays| overlays.within(range)) {
             let from = overlay.range.start.max(range.start);
             let to = overlay.range.end.min(range.end);
             if at < from {
-                let _ = region.protect(at..from, Protection::ReadWrite);
+                is_done &= region.protect(at..from, Protection::ReadWrite).is_ok();
             }
-            let _ = region.protect(from..to, overlay.protection);
+            is_done &= region.protect(from..to, overlay.protection).is_ok();
             at = to;
         }
         if at < range.end {
-            let _ = region.protect(at..range.end, Protection::ReadWrite);
+            is_done &= region.protect(at..range.end, Protection::ReadWrite).is_ok();
         }
+        is_done
     }
 
     /// The region and the offsets that a mapping or protection is for.

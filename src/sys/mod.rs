@@ -132,7 +132,7 @@ impl OsError {
 }
 
 /// What may be done with the bytes of a range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protection {
     /// Nothing: every access faults.
     None,

@@ -229,8 +229,8 @@ fn open_faults() -> Result<libc::c_int, OsError> {
 mod tests {
     use super::super::page_map::REGIONS;
     use super::*;
-    use core::ptr;
     use crate::sys;
+    use core::ptr;
 
     /// A mapping that goes away with the test.
     struct Pages {
