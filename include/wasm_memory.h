@@ -495,11 +495,11 @@ typedef struct wasm_memory_pool_stats_t {
      */
     uint64_t retired;
     /**
-     * Memories that were made in an idle slot.
+     * Memories that were made in an idle slot, or moved into one.
      */
     uint64_t hits;
     /**
-     * Memories that needed something new, on demand or as a slot.
+     * Memories that needed something new when they were made or moved, on demand or as a slot.
      */
     uint64_t misses;
     /**
@@ -2636,7 +2636,8 @@ wasm_memory_status_t wasm_memory_unmap(struct wasm_memory_t *memory,
  * `map_alignment_bytes` (stats). `protection`: a constant.
  * Returns: `OK` (for no bytes too), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (protection), `SHARED`, `UNSUPPORTED` (host-made
  * memories; those on the heap), `BORROWED`, `UNALIGNED`, `OUT_OF_BOUNDS`, `PROTECTED` (a file is mapped there for
- * reading only, which cannot become writable), `OUT_OF_MEMORY` (each range takes mappings of the process).
+ * reading only, which cannot become writable), `OUT_OF_MEMORY` (each range takes mappings of the process; should the
+ * system have done half of it and refuse to undo that, what the old or the new protection forbids stays forbidden).
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.

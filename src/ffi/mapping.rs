@@ -99,7 +99,8 @@ pub unsafe extern "C" fn wasm_memory_unmap(
 /// `map_alignment_bytes` (stats). `protection`: a constant.
 /// Returns: `OK` (for no bytes too), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (protection), `SHARED`, `UNSUPPORTED` (host-made
 /// memories; those on the heap), `BORROWED`, `UNALIGNED`, `OUT_OF_BOUNDS`, `PROTECTED` (a file is mapped there for
-/// reading only, which cannot become writable), `OUT_OF_MEMORY` (each range takes mappings of the process).
+/// reading only, which cannot become writable), `OUT_OF_MEMORY` (each range takes mappings of the process; should the
+/// system have done half of it and refuse to undo that, what the old or the new protection forbids stays forbidden).
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.

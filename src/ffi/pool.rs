@@ -53,9 +53,9 @@ pub struct wasm_memory_pool_stats_t {
     pub cold: u64,
     /// Slots that were given up, ever, because they could not be shown to be clean.
     pub retired: u64,
-    /// Memories that were made in an idle slot.
+    /// Memories that were made in an idle slot, or moved into one.
     pub hits: u64,
-    /// Memories that needed something new, on demand or as a slot.
+    /// Memories that needed something new when they were made or moved, on demand or as a slot.
     pub misses: u64,
     /// The address space of all slots, guards included, in bytes.
     pub reserved_bytes: u64,

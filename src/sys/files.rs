@@ -210,4 +210,23 @@ mod tests {
             assert_eq!(refused, Err(OsError(libc::EFAULT)));
         }
     }
+
+    /// The system maps whole huge pages of such a file, over what lies behind the range.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_file_of_huge_pages_is_refused() {
+        // SAFETY: a new descriptor, which is closed below.
+        let huge = unsafe { libc::memfd_create(c"huge".as_ptr(), libc::MFD_HUGETLB) };
+        if huge < 0 {
+            println!("skipped: no files of huge pages here");
+            return;
+        }
+        // SAFETY: as above. No huge page has to exist for that.
+        let made = unsafe { libc::ftruncate(huge, 1 << 30) };
+        let found = HostFile::new(huge as isize);
+        // SAFETY: made above, and nobody else knows it.
+        unsafe { libc::close(huge) };
+        assert_eq!(made, 0);
+        assert!(matches!(found, Ok(None)), "{found:?}");
+    }
 }
