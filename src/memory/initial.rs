@@ -2,7 +2,7 @@
 
 use super::host::{Backing, HostMade};
 use super::shared::Shared;
-use super::{Memory, host_length};
+use super::{Kept, Memory, host_length};
 use crate::engine::{Engine, Wanted};
 use crate::error::Error;
 use crate::image::{MemoryImage, Snapshot};
@@ -36,23 +36,47 @@ impl Memory {
         image.map_or(Ok(ty.minimum()), |image| image.pages_in(ty))
     }
 
-    #[inline(always)]
+    /// Makes a memory that starts with an image, or with zeros.
     pub(crate) fn starting_with(
         engine: &Engine,
+        ty: MemoryType,
+        image: Option<&MemoryImage>,
+    ) -> Result<Self, Error> {
+        Self::of_engine(engine, || Kept::Own(engine.clone()), ty, image)
+    }
+
+    /// The same for a memory that does not keep its engine.
+    ///
+    /// # Safety
+    /// Somebody else has a reference to the engine for as long as the memory lives.
+    #[inline(always)]
+    pub(crate) unsafe fn in_engine_of_another(
+        engine: &Engine,
+        ty: MemoryType,
+        image: Option<&MemoryImage>,
+    ) -> Result<Self, Error> {
+        // SAFETY: passed on.
+        Self::of_engine(engine, || unsafe { Kept::lent(engine) }, ty, image)
+    }
+
+    #[inline(always)]
+    fn of_engine(
+        engine: &Engine,
+        kept: impl FnOnce() -> Kept,
         ty: MemoryType,
         image: Option<&MemoryImage>,
     ) -> Result<Self, Error> {
         Self::check_kind(engine, &ty)?;
         let length = host_length(engine, &ty, Self::initial_pages(&ty, image)?)?;
         let mut memory = if ty.is_shared() {
-            Self::over_shared(engine, ty, length, Shared::new(engine, &ty, length)?)?
+            Self::over_shared(kept(), ty, length, Shared::new(engine, &ty, length)?)?
         } else if let Some(creator) = engine.creator() {
             let (base, made) = HostMade::new(engine, creator, &ty, length)?;
-            Self::over(engine, ty, length, base, Backing::Host(made))
+            Self::over(kept(), ty, length, base, Backing::Host(made))
         } else {
             let region = engine.acquire(&Wanted { ty: &ty, needed: length, image }, None)?;
             let base = region.base().as_ptr();
-            Self::over(engine, ty, length, base, Backing::Ours(UnsafeCell::new(Some(region))))
+            Self::over(kept(), ty, length, base, Backing::Ours(UnsafeCell::new(Some(region))))
         };
         if let Some(image) = image {
             memory.start = Some(image.clone());

@@ -43,6 +43,8 @@ use crate::units::Pages;
 use borrow::Borrow;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use host::Backing;
@@ -91,9 +93,40 @@ pub struct Memory {
     extras: LazyBox<Extras>,
     backing: Backing,
     // The last: with it, the host's creator may go.
-    engine: Engine,
+    engine: Kept,
     /// Not `Sync`: see above.
     one_thread: PhantomData<core::cell::Cell<()>>,
+}
+
+/// The engine of a memory.
+#[derive(Debug)]
+enum Kept {
+    /// The memory keeps it.
+    Own(Engine),
+    /// Whoever has the memory keeps it, for longer: threads that make memories all the time need not count the
+    /// references to one engine up and down together.
+    Lent(ManuallyDrop<Engine>),
+}
+
+impl Kept {
+    /// # Safety
+    /// Somebody else has a reference to the engine for as long as this lives.
+    unsafe fn lent(engine: &Engine) -> Self {
+        // SAFETY: a second owner of one reference, which is never dropped: the caller has the first.
+        Self::Lent(ManuallyDrop::new(unsafe { core::ptr::read(engine) }))
+    }
+}
+
+impl Deref for Kept {
+    type Target = Engine;
+
+    #[inline]
+    fn deref(&self) -> &Engine {
+        match self {
+            Self::Own(engine) => engine,
+            Self::Lent(engine) => engine,
+        }
+    }
 }
 
 /// What few memories have.
@@ -161,7 +194,7 @@ pub struct Stats {
 impl Memory {
     /// A shared memory of `length` bytes.
     fn over_shared(
-        engine: &Engine,
+        engine: Kept,
         ty: MemoryType,
         length: usize,
         shared: Box<Shared>,
@@ -173,13 +206,7 @@ impl Memory {
     }
 
     #[inline(always)]
-    fn over(
-        engine: &Engine,
-        ty: MemoryType,
-        length: usize,
-        base: *mut u8,
-        backing: Backing,
-    ) -> Self {
+    fn over(engine: Kept, ty: MemoryType, length: usize, base: *mut u8, backing: Backing) -> Self {
         let is_exported =
             matches!(&backing, Backing::Shared(shared) if shared.exported().is_some());
         Self {
@@ -193,7 +220,7 @@ impl Memory {
             start: None,
             extras: LazyBox::default(),
             backing,
-            engine: engine.clone(),
+            engine,
             one_thread: PhantomData,
         }
     }

@@ -2,7 +2,7 @@
 
 use super::exported::Exported;
 use super::grow::Growth;
-use super::{Counters, Memory, View, host_length};
+use super::{Counters, Kept, Memory, View, host_length};
 use crate::alloc::{Ref, try_box};
 use crate::engine::{Engine, Wanted};
 use crate::error::Error;
@@ -265,7 +265,12 @@ impl SharedMemory {
         let (exported, own, region) = Exported::import(engine, ty, descriptor)?;
         let length = region.length;
         let shared = Shared::over(region.region, Queue::Crossing(exported))?;
-        Ok(Self(Ref::try_new(Memory::over_shared(engine, own, length, shared)?)?))
+        Ok(Self(Ref::try_new(Memory::over_shared(
+            Kept::Own(engine.clone()),
+            own,
+            length,
+            shared,
+        )?)?))
     }
 }
 

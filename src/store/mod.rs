@@ -183,11 +183,17 @@ impl Store {
 
     /// Makes the memory, of which the limiter has been asked.
     fn make(&self, ty: MemoryType, image: Option<&MemoryImage>) -> Result<StoreMemory, Error> {
-        let memory = Memory::starting_with(&self.0.engine, ty, image)?;
+        let engine = &self.0.engine;
+        if ty.is_shared() {
+            // It may outlive the store.
+            let memory = Ref::try_new(Memory::starting_with(engine, ty, image)?)?;
+            let bytes = memory.byte_length() as u64;
+            return Member::admit(self, Held::Shared(memory), bytes);
+        }
+        // SAFETY: the memory goes into a member, which has the store for longer, and never out of it.
+        let memory = unsafe { Memory::in_engine_of_another(engine, ty, image)? };
         let bytes = memory.byte_length() as u64;
-        let held =
-            if ty.is_shared() { Held::Shared(Ref::try_new(memory)?) } else { Held::Own(memory) };
-        Member::admit(self, held, bytes)
+        Member::admit(self, Held::Own(memory), bytes)
     }
 
     /// Runs what may fail, and tells the limiter if it does: the one that was asked, or else the one
