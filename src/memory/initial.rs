@@ -204,6 +204,7 @@ impl Memory {
             Backing::Shared(_) => return Err(Error::Internal("a shared memory is not reset")),
         };
         let region = slot.as_mut().ok_or(Error::Internal("a live memory has no region"))?;
+        let peak = if length < old { Some(&self.extras.get_or_make()?.peak) } else { None };
         if length > region.open_bytes() {
             self.check_room(region, length)?;
         }
@@ -224,7 +225,9 @@ impl Memory {
         region.reset(old.max(length), image, self.engine.keep_resident());
         self.note_change(&(0..old.max(length)));
         self.watch_again(region);
-        self.peak.store(self.peak.load(Ordering::Relaxed).max(old), Ordering::Relaxed);
+        if let Some(peak) = peak {
+            peak.fetch_max(old, Ordering::Relaxed);
+        }
         self.set_length_only(length);
         Ok(())
     }

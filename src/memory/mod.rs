@@ -86,8 +86,6 @@ pub struct Memory {
     /// The type's, worked out once.
     growth_limit: Pages,
     counters: Counters,
-    /// The largest length before the last reset, in bytes.
-    peak: AtomicUsize,
     /// What the memory started with, if not with zeros.
     start: Option<MemoryImage>,
     extras: LazyBox<Extras>,
@@ -134,6 +132,8 @@ impl Deref for Kept {
 struct Extras {
     /// What the host attached to the memory, whichever handle it used.
     host_info: Attachment,
+    /// The largest length before the last reset that made the memory smaller, in bytes.
+    peak: AtomicUsize,
     overlays: UnsafeCell<Overlays>,
     /// What changes are counted from; `None`: the beginning.
     changes: Mutex<Option<dirty::Start>>,
@@ -216,7 +216,6 @@ impl Memory {
             growth_limit: ty.growth_limit(),
             ty,
             counters: Counters::default(),
-            peak: AtomicUsize::new(0),
             start: None,
             extras: LazyBox::default(),
             backing,
@@ -354,13 +353,14 @@ impl Memory {
     pub fn stats(&self) -> Stats {
         let byte_length = self.byte_length() as u64;
         let shape = self.shape();
+        let peak = self.extras.get().map_or(0, |extras| extras.peak.load(Ordering::Relaxed));
         Stats {
             byte_length,
             reserved_bytes: shape.reserved as u64,
             guard_bytes: shape.guard as u64,
             committed_bytes: shape.open as u64,
             // Nothing but a reset makes a memory smaller.
-            peak_bytes: byte_length.max(self.peak.load(Ordering::Relaxed) as u64),
+            peak_bytes: byte_length.max(peak as u64),
             grow_count: self.counters.grow_count.load(Ordering::Relaxed),
             grow_failures: self.counters.grow_failures.load(Ordering::Relaxed),
             waiters: self.shared().map_or(0, |shared| shared.queue.waiters()),
