@@ -93,13 +93,18 @@ fn is_mapped(address: NonNull<u8>, bytes: usize) -> bool {
 fn has_huge_pages(descriptor: libc::c_int) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
-        const HUGETLBFS: i64 = 0x9584_58f6;
+        const HUGETLBFS: u32 = 0x9584_58f6;
         let mut about = MaybeUninit::<libc::statfs>::zeroed();
         // SAFETY: fstatfs fills the structure, which is all zeros until then.
         let (answer, about) =
             unsafe { (libc::fstatfs(descriptor, about.as_mut_ptr()), about.assume_init()) };
-        #[allow(clippy::useless_conversion, reason = "the type differs between systems")]
-        return answer != 0 || i64::from(about.f_type) & 0xffff_ffff == HUGETLBFS;
+        #[allow(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "32 bits, in a type that differs between systems"
+        )]
+        let kind = about.f_type as u32;
+        answer != 0 || kind == HUGETLBFS
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
