@@ -8,24 +8,10 @@
 #include <time.h>
 
 #include "support/memories.h"
+#include "support/watched.h"
 
 static int load(const int *of) { return __atomic_load_n(of, __ATOMIC_ACQUIRE); }
 static void add(int *to, int value) { __atomic_add_fetch(to, value, __ATOMIC_SEQ_CST); }
-
-/* Valgrind and sanitizers are slow, and take address space and memory of their own: less of the same then. */
-static bool is_watched(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return true;
-#endif
-#endif
-    {
-        const char *const preloaded = getenv("LD_PRELOAD");
-        return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
-    }
-}
 
 /* ---- all widths alike ---- */
 

@@ -12,6 +12,7 @@
 #include "support/children.h"
 #include "support/limiters.h"
 #include "support/memories.h"
+#include "support/watched.h"
 
 static int load(const int *of) { return __atomic_load_n(of, __ATOMIC_SEQ_CST); }
 static void store(int *to, int value) { __atomic_store_n(to, value, __ATOMIC_SEQ_CST); }
@@ -23,21 +24,6 @@ static uint32_t random_of(uint32_t *state) {
     *state ^= *state >> 17;
     *state ^= *state << 5;
     return *state;
-}
-
-/* Valgrind and sanitizers are slow, and take address space and memory of their own: less of the same then. */
-static bool is_watched(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return true;
-#endif
-#endif
-    {
-        const char *const preloaded = getenv("LD_PRELOAD");
-        return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
-    }
 }
 
 static shape_t shared_32(uint64_t minimum, uint64_t maximum) { return shape(minimum, maximum, false, true, 16); }

@@ -15,6 +15,7 @@
 
 #include "support/children.h"
 #include "support/memories.h"
+#include "support/watched.h"
 
 #define MICRO INT64_C(1000)
 #define MILLI INT64_C(1000000)
@@ -44,21 +45,6 @@ static uint32_t random_of(uint32_t *state) {
     *state ^= *state >> 17;
     *state ^= *state << 5;
     return *state;
-}
-
-/* Valgrind and sanitizers are slow, and take address space and memory of their own: less of the same then. */
-static bool is_watched(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return true;
-#endif
-#endif
-    {
-        const char *const preloaded = getenv("LD_PRELOAD");
-        return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
-    }
 }
 
 /* What must come to be, however busy the machine is. */

@@ -407,8 +407,7 @@ impl Pool {
     }
 
     fn has_room(&self, shard: &Shard) -> bool {
-        shard.count.load(Ordering::Relaxed) < self.limits.idle
-            && shard.resident_bytes.load(Ordering::Relaxed) < self.limits.keep_in_all
+        shard.count.load(Ordering::Relaxed) < self.limits.idle && self.has_room_for_pages(shard)
     }
 
     fn put_clean(&self, shard: &Shard, mut idle: Taken<'_, Idle>, region: Region) {

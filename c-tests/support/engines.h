@@ -23,21 +23,7 @@
 
 #include "children.h"
 #include "memories.h"
-
-/* Valgrind and sanitizers are slow, and take address space and memory of their own: less of the same then. */
-static inline bool is_watched(void) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    return true;
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-    return true;
-#endif
-#endif
-    {
-        const char *const preloaded = getenv("LD_PRELOAD");
-        return preloaded != NULL && strstr(preloaded, "vgpreload") != NULL;
-    }
-}
+#include "watched.h"
 
 static inline uint64_t least(uint64_t a, uint64_t b) { return a < b ? a : b; }
 static inline uint64_t most(uint64_t a, uint64_t b) { return a > b ? a : b; }
