@@ -35,6 +35,14 @@ pub(super) struct Overlay {
 }
 
 impl Overlay {
+    /// Makes the range what the memory is elsewhere.
+    fn undo(&self, region: &mut Region) -> Result<(), OsError> {
+        match self.file {
+            Some(_) => region.zeros_over(self.range.clone()),
+            None => region.protect(self.range.clone(), Protection::ReadWrite),
+        }
+    }
+
     /// What keeps an access away.
     fn obstacle(&self, is_write: bool) -> Option<&'static str> {
         match (self.protection, self.file) {
@@ -122,13 +130,7 @@ impl Overlays {
 
     /// Makes the region of a memory that it goes back to what it was: on failure it must not be used again.
     pub(super) fn undo(&self, region: &mut Region) -> Result<(), OsError> {
-        for overlay in &self.0 {
-            match overlay.file {
-                Some(_) => region.zeros_over(overlay.range.clone())?,
-                None => region.protect(overlay.range.clone(), Protection::ReadWrite)?,
-            }
-        }
-        Ok(())
+        self.0.iter().try_for_each(|overlay| overlay.undo(region))
     }
 
     /// Whether a file is mapped.
@@ -506,10 +508,7 @@ impl Memory {
         // SAFETY: as in `overlay_range`.
         let overlays = unsafe { &mut *extras.overlays.get() };
         while let Some(last) = overlays.0.last() {
-            match last.file {
-                Some(_) => region.zeros_over(last.range.clone())?,
-                None => region.protect(last.range.clone(), Protection::ReadWrite)?,
-            }
+            last.undo(region)?;
             overlays.0.pop();
         }
         self.borrow.set_overlaid(false);

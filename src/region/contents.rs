@@ -566,9 +566,7 @@ impl Region {
             }
             self.forget_image()?;
         }
-        if self.layout().bounds == Bounds::Guarded {
-            self.close_from_guarded(needed)?;
-        }
+        self.close_from_guarded(needed)?;
         self.open_to(needed)?;
         match image {
             Some(image) if is_other => self.take_image(image),
