@@ -4,7 +4,9 @@
 # lacks, scripts/need installs or names.
 
 PREFIX ?= target/prefix
-BUILD  := target/build
+# What the names of functions, types and files are to start with besides wasm_ (docs/ABI.md). Each has a build of its own.
+WASM_MEMORY_SYMBOL_PREFIX ?=
+BUILD  := target/build$(WASM_MEMORY_SYMBOL_PREFIX:%=-%)
 TESTS  := target/c-tests
 DEMO   := target/demo
 CARGO  ?= cargo
@@ -17,7 +19,7 @@ CMAKE = $(eval CMAKE := $$(shell scripts/need cmake))$(or $(CMAKE),$(error cmake
 CTEST = $(dir $(CMAKE))ctest
 
 .DEFAULT_GOAL := help
-.PHONY: help build install demo test test-rust test-c test-memcheck test-tsan test-storm test-density test-model header lint bench bench-smoke clean
+.PHONY: help build install prefixes demo test test-rust test-c test-memcheck test-tsan test-storm test-density test-model header lint bench bench-smoke clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,20 +27,26 @@ help: ## List the targets
 build: ## Build the shared and the static library
 	@echo "== building the library (cargo, release)"
 	@mkdir -p $(BUILD)
-	@$(CMAKE) -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_LIBDIR=lib >$(BUILD)/configure.log 2>&1 \
+	@$(CMAKE) -S . -B $(BUILD) -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_LIBDIR=lib \
+	    -DWASM_MEMORY_SYMBOL_PREFIX="$(WASM_MEMORY_SYMBOL_PREFIX)" >$(BUILD)/configure.log 2>&1 \
 	    || { cat $(BUILD)/configure.log; exit 1; }
 	@$(CMAKE) --build $(BUILD) -j $(JOBS)
 
 # The shell makes the prefix absolute: make's own way would split it at spaces.
-install: build ## Install into PREFIX (default target/prefix): libraries, headers, CMake and pkg-config files
+install: build ## Install into PREFIX (default target/prefix); WASM_MEMORY_SYMBOL_PREFIX=foo_ gives all names a prefix
 	@case "$(PREFIX)" in /*) prefix="$(PREFIX)";; *) prefix="$$PWD/$(PREFIX)";; esac; \
 	    $(CMAKE) --install $(BUILD) --prefix "$$prefix" >$(BUILD)/install.log \
 	    || { cat $(BUILD)/install.log; exit 1; }
 	@echo "== installed into $(PREFIX)"
 
 demo: ## Build, install, compile the README's quickstart against it, and run a real program
-	@$(MAKE) --no-print-directory install PREFIX=$(DEMO)/prefix
+	@$(MAKE) --no-print-directory install PREFIX=$(DEMO)/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@scripts/demo "$(abspath $(DEMO))/prefix" $(DEMO) "$(CMAKE)"
+
+# The plain library and one with prefixed names, as the tests of other languages and hosts want them.
+prefixes:
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
+	@$(MAKE) --no-print-directory install PREFIX=target/prefixed WASM_MEMORY_SYMBOL_PREFIX=my_
 
 test: lint test-rust test-c ## Run all tests: Rust, C through the installed library, packages, hosts
 
@@ -53,19 +61,18 @@ test-model: ## Have a model checker try the interleavings of the queue of waiter
 	@echo "== model of the queue of waiters"
 	@RUSTFLAGS="--cfg loom" $(CARGO) test --locked --quiet --lib --target-dir target/model -- wait::model
 
-test-c: ## Run the C tests through the installed library
-	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+test-c: prefixes ## Run the C tests through the installed library
 	@echo "== C tests"
 	@for tool in c++ clang pkg-config zig wasm2c; do scripts/need $$tool >/dev/null || exit 1; done
 	@mkdir -p $(TESTS)
-	@$(CMAKE) -S c-tests -B $(TESTS) -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$(abspath target/prefix)" >$(TESTS)/configure.log 2>&1 \
+	@$(CMAKE) -S c-tests -B $(TESTS) -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$(abspath target/prefix);$(abspath target/prefixed)" >$(TESTS)/configure.log 2>&1 \
 	    || { cat $(TESTS)/configure.log; exit 1; }
 	@$(CMAKE) --build $(TESTS) -j $(JOBS)
 	@$(CTEST) --test-dir $(TESTS) --output-on-failure
 
 test-memcheck: ## Run C tests and examples under Valgrind (MEMCHECK=short: what takes seconds there)
 	@scripts/need valgrind >/dev/null
-	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@echo "== C tests and examples under memcheck, $(MEMCHECK) form"
 	@JOBS=$(JOBS) scripts/memcheck "$(abspath target/prefix)" target/memcheck $(MEMCHECK)
 
@@ -75,7 +82,7 @@ test-tsan: ## Run the C tests with threads under ThreadSanitizer (minutes, and 1
 	@scripts/test-tsan target/tsan
 
 test-storm: ## Wait, notify, interrupt and grow at random for minutes (STORM_SECONDS=120, STORM_SEED to repeat one)
-	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@mkdir -p target/storm
 	@$(CC) -std=c99 -O2 -g -I c-tests -I target/prefix/include c-tests/storm.c -o target/storm/storm \
 	    -L target/prefix/lib -lwasm_memory -Wl,-rpath,"$(abspath target/prefix)/lib" -pthread
@@ -83,7 +90,7 @@ test-storm: ## Wait, notify, interrupt and grow at random for minutes (STORM_SEC
 	@target/storm/storm $(STORM_SECONDS) $(STORM_SEED)
 
 test-density: ## Make, write and delete 1000000 memories in one process (takes 5 GB)
-	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@mkdir -p target/density
 	@$(CC) -std=c99 -O2 -g -I c-tests -I target/prefix/include c-tests/density.c -o target/density/density \
 	    -L target/prefix/lib -lwasm_memory -Wl,-rpath,"$(abspath target/prefix)/lib" -pthread
@@ -102,13 +109,13 @@ lint: ## Check formatting, lints and the documentation of the Rust API
 
 bench: ## Measure against the raw floor and peers; table, target/bench/results.json, chart.svg
 	@scripts/need wasm2c >/dev/null
-	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@echo "== building the benchmarks and peers (minutes, the first time)"
 	@WASM2C="$$(scripts/need wasm2c)" WASM_MEMORY_PREFIX="$(abspath target/prefix)" $(CARGO) run --locked --release \
 	    --manifest-path benches/Cargo.toml --target-dir target/bench-build -- $(BENCH_FLAGS)
 
 bench-smoke: ## Run every benchmark row for an instant, without peers
-	@$(MAKE) --no-print-directory install PREFIX=target/prefix
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@echo "== benchmarks, short form"
 	@WASM_MEMORY_PREFIX="$(abspath target/prefix)" $(CARGO) run --locked --release --no-default-features \
 	    --manifest-path benches/Cargo.toml --target-dir target/bench-build -- --smoke
