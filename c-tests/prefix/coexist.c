@@ -1,6 +1,8 @@
 /* A program that links libwasmtime, which exports the names of the standard wasm.h too, and wasm_memory built with the
  * prefix my_. Compiled with both headers in either order, linked in either order: each name reaches its own library. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #if defined(OURS_FIRST)
 #include <my_wasm_memory/wasm_memory.h>
 #include <my_wasm_memory/wasm_memory_inline.h>
