@@ -777,7 +777,6 @@ class Library(Case):
 
     def test_statuses_are_those_of_the_library(self):
         name = wasm_memory._library.wasm_memory_status_name
-        name.restype, name.argtypes = ctypes.c_char_p, [ctypes.c_int32]
         for status in Status:
             self.assertEqual(name(status).decode(), f"WASM_MEMORY_{status.name}")
         self.assertEqual(WasmMemoryError("", 12345).status, 12345)
@@ -804,12 +803,43 @@ class Library(Case):
         self.assertEqual(len(set(sentences)), 1)
 
     def test_a_wrong_library_says_so(self):
-        environment = dict(os.environ, WASM_MEMORY_LIBRARY=os.path.join(os.sep, "nowhere", "libwasm_memory.so"))
-        done = subprocess.run([sys.executable, "-c", "import wasm_memory"], env=environment, stderr=subprocess.PIPE,
-                              cwd=os.path.dirname(os.path.abspath(__file__)), check=False)
+        nowhere = os.path.join(os.sep, "nowhere", "libwasm_memory.so")
+        error = self.not_imported(WASM_MEMORY_LIBRARY=nowhere)
+        self.assertIn(nowhere, error)
+        # One that is no library of ours, and one that has other names.
+        self.assertIn(os.path.basename(__file__), self.not_imported(WASM_MEMORY_LIBRARY=os.path.abspath(__file__)))
+        found = wasm_memory.library_path()
+        if os.path.isabs(found):
+            error = self.not_imported(WASM_MEMORY_LIBRARY=found, WASM_MEMORY_PREFIX="absent_")
+            self.assertIn("names that start with absent_", error)
+
+    def test_a_missing_library_says_where_it_was_looked_for(self):
+        error = self.not_imported(WASM_MEMORY_LIBRARY="", WASM_MEMORY_PREFIX="absent_", PKG_CONFIG="no-pkg-config")
+        for place in ("the library absent_wasm_memory was not found", "WASM_MEMORY_LIBRARY: it is not set",
+                      "no-pkg-config --variable=libdir absent_wasm_memory", os.path.join(sys.prefix, "lib"),
+                      "the system's loader"):
+            self.assertIn(place, error)
+
+    def not_imported(self, **environment):
+        done = subprocess.run([sys.executable, "-c", "import wasm_memory"], env=dict(os.environ, **environment),
+                              stderr=subprocess.PIPE, cwd=os.path.dirname(os.path.abspath(__file__)), check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn(b"ImportError: ", done.stderr)
-        self.assertIn(b"nowhere", done.stderr)
+        return done.stderr.decode()
+
+    def test_versions(self):
+        self.assertEqual(wasm_memory.__version__, wasm_memory.library_version())
+
+    def test_a_second_module_over_the_same_library(self):
+        prefix = os.environ.get("WASM_MEMORY_PREFIX", "")
+        second = wasm_memory.load(wasm_memory.library_path(), prefix)
+        self.assertEqual(second.library_path(), wasm_memory.library_path())
+        self.assertIsNot(second.Memory, Memory)
+        store = second.Store()
+        memory = second.Memory(store, second.MemoryType(second.Limits(1)))
+        self.assertEqual(memory.size(store), 1)
+        self.assertRaises(TypeError, Memory, store, MemoryType(Limits(1)))
+        self.assertRaises(ImportError, wasm_memory.load, os.path.join(os.sep, "nowhere"))
 
 
 if __name__ == "__main__":
