@@ -19,10 +19,10 @@ CMAKE = $(eval CMAKE := $$(shell scripts/need cmake))$(or $(CMAKE),$(error cmake
 CTEST = $(dir $(CMAKE))ctest
 
 .DEFAULT_GOAL := help
-.PHONY: help build install prefixes demo test test-rust test-c test-memcheck test-tsan test-storm test-density test-model header lint bench bench-smoke clean
+.PHONY: help build install uninstall prefixes demo test test-rust test-c test-hosts spec spec-short test-cargo-c test-memcheck test-tsan test-storm test-density test-model header lint bench bench-smoke bench-hosts bench-hosts-smoke clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Build the shared and the static library
 	@echo "== building the library (cargo, release)"
@@ -39,6 +39,11 @@ install: build ## Install into PREFIX (default target/prefix); WASM_MEMORY_SYMBO
 	    || { cat $(BUILD)/install.log; exit 1; }
 	@echo "== installed into $(PREFIX)"
 
+# The shell makes the prefix absolute, as for install.
+uninstall: ## Remove from PREFIX what `make install` has put there (same WASM_MEMORY_SYMBOL_PREFIX, same DESTDIR)
+	@case "$(PREFIX)" in /*) prefix="$(PREFIX)";; *) prefix="$$PWD/$(PREFIX)";; esac; \
+	    $(CMAKE) -DBUILD=$(BUILD) "-DPREFIX=$$prefix" -P cmake/uninstall.cmake
+
 demo: ## Build, install, compile the README's quickstart against it, and run a real program
 	@$(MAKE) --no-print-directory install PREFIX=$(DEMO)/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@scripts/demo "$(abspath $(DEMO))/prefix" $(DEMO) "$(CMAKE)"
@@ -48,7 +53,7 @@ prefixes:
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@$(MAKE) --no-print-directory install PREFIX=target/prefixed WASM_MEMORY_SYMBOL_PREFIX=my_
 
-test: lint test-rust test-c ## Run all tests: Rust, C through the installed library, packages, hosts
+test: lint test-rust test-c test-hosts ## Run all tests: Rust, C through the installed library, packages, languages, hosts
 
 test-rust: ## Run the Rust tests: the core, the model, the header's freshness
 	@echo "== Rust tests"
@@ -69,6 +74,25 @@ test-c: prefixes ## Run the C tests through the installed library
 	    || { cat $(TESTS)/configure.log; exit 1; }
 	@$(CMAKE) --build $(TESTS) -j $(JOBS)
 	@$(CTEST) --test-dir $(TESTS) --output-on-failure
+
+test-hosts: prefixes ## Run the tests of the Go and Zig packages, of wazero on our memory, and of the installed Python class
+	@echo "== Go and wazero, with the race detector"
+	@bindings/go/test "$(abspath target/prefix)"
+	@echo "== Zig"
+	@bindings/zig/test "$(abspath target/prefix)"
+	@echo "== Python, installed"
+	@examples/python/test-installed "$(abspath target/prefix)" "$(abspath target/prefixed)" my_
+
+spec: prefixes ## Run the official tests about memory on wasmtime, wasm2c and wazero; writes docs/SPEC.md
+	@spec/run "$(abspath target/prefix)" "$(abspath target/prefixed)" --report docs/SPEC.md $(SPEC_FLAGS)
+
+spec-short: prefixes ## Run some of the official tests on each engine
+	@spec/run "$(abspath target/prefix)" "$(abspath target/prefixed)" --short
+
+test-cargo-c: ## Compare what `cargo cinstall` installs with what CMake does (builds cargo-c the first time: minutes)
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
+	@echo "== cargo-c"
+	@PREFIX="$(abspath target/prefix)" WORK="$(abspath target/cargo-c)" c-tests/consumer/cargo-c
 
 test-memcheck: ## Run C tests and examples under Valgrind (MEMCHECK=short: what takes seconds there)
 	@scripts/need valgrind >/dev/null
@@ -103,7 +127,8 @@ header: ## Generate include/wasm_memory.h from the Rust source
 lint: ## Check formatting, lints and the documentation of the Rust API
 	@echo "== lints"
 	@$(CARGO) fmt --check
-	@$(CARGO) fmt --manifest-path benches/Cargo.toml --check
+	@for package in benches benches/hosts spec bindings/wasm2c/waits c-tests/hosts/wasm2c/spec; do \
+	    $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; done
 	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps
 
@@ -119,6 +144,12 @@ bench-smoke: ## Run every benchmark row for an instant, without peers
 	@echo "== benchmarks, short form"
 	@WASM_MEMORY_PREFIX="$(abspath target/prefix)" $(CARGO) run --locked --release --no-default-features \
 	    --manifest-path benches/Cargo.toml --target-dir target/bench-build -- --smoke
+
+bench-hosts: prefixes ## Measure real programs in wasmtime, wasm2c and wazero, on their own memories and on ours
+	@benches/hosts/run "$(abspath target/prefix)" "$(abspath target/prefixed)" $(BENCH_FLAGS)
+
+bench-hosts-smoke: prefixes ## Run each of those once, for an instant
+	@benches/hosts/run "$(abspath target/prefix)" "$(abspath target/prefixed)" --smoke
 
 clean: ## Delete everything that was built
 	@rm -rf target

@@ -9,9 +9,12 @@ fn main() {
         "linux" | "android" | "freebsd" | "netbsd" | "openbsd" | "dragonfly" => {
             // An install stages the library under a versioned name and says so here. What stays in
             // target/ is called what it is, or programs linked there would look for another file.
-            let soname = std::env::var("WASM_MEMORY_SONAME")
-                .unwrap_or_else(|_| "libwasm_memory.so".to_owned());
-            link_arg(&format!("-Wl,-soname,{soname}"));
+            // cargo-c, which sets this feature, gives it a versioned name itself.
+            if std::env::var_os("CARGO_FEATURE_CAPI").is_none() {
+                let soname = std::env::var("WASM_MEMORY_SONAME")
+                    .unwrap_or_else(|_| "libwasm_memory.so".to_owned());
+                link_arg(&format!("-Wl,-soname,{soname}"));
+            }
             // Another runtime in the process may export the same standard names. Nothing in here
             // calls an exported function; should something ever do, it must reach our own.
             link_arg("-Wl,-Bsymbolic-functions");

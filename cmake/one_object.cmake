@@ -21,13 +21,16 @@ function(run)
     set(said "${said}" PARENT_SCOPE)
 endfunction()
 
-run("${NM}" --defined-only --extern-only "${SOURCE}")
+# An nm of an older LLVM than Rust's lists all symbols of machine code, and then fails over the bitcode of the standard
+# library. Tests compare what the libraries export with the list of what they should.
+execute_process(COMMAND "${NM}" --defined-only --extern-only "${SOURCE}" OUTPUT_VARIABLE said ERROR_VARIABLE complaints)
 string(REGEX MATCHALL " T wasm_[a-z0-9_]+" functions "${said}")
 list(TRANSFORM functions REPLACE "^ T " "")
 list(SORT functions)
 list(REMOVE_DUPLICATES functions)
 if(NOT functions)
-    message(FATAL_ERROR "${SOURCE} has none of the functions of the API")
+    string(SUBSTRING "${complaints}" 0 1000 complaints)
+    message(FATAL_ERROR "${NM} finds none of the functions of the API in ${SOURCE}: ${complaints}")
 endif()
 
 set(roots "")
@@ -36,7 +39,8 @@ set(kept "")
 foreach(name IN LISTS functions)
     list(APPEND roots -u ${name})
     string(APPEND renamed "${name} ${PREFIX}${name}\n")
-    string(APPEND kept "${PREFIX}${name}\n")
+    # GNU's objcopy looks for the new name, LLVM's for the old one.
+    string(APPEND kept "${name}\n${PREFIX}${name}\n")
 endforeach()
 file(WRITE "${RESULT}.renamed" "${renamed}")
 file(WRITE "${RESULT}.kept" "${kept}")
@@ -44,7 +48,26 @@ get_filename_component(name "${RESULT}" NAME_WE)
 get_filename_component(folder "${RESULT}" DIRECTORY)
 set(object "${folder}/${name}.o")
 
-run("${LINKER}" -r --gc-sections ${roots} -o "${object}" "${SOURCE}")
-run("${OBJCOPY}" "--redefine-syms=${RESULT}.renamed" "--keep-global-symbols=${RESULT}.kept" "${object}")
+# A group that several objects may bring would keep its name after its symbols are local, and a linker that takes ours for
+# the one of another Rust library would leave that without.
+# Nothing is thrown away here: GNU's ld leaves weak references of what it drops behind as strong ones, and functions of a
+# newer C library are then missing.
+run("${LINKER}" -r --force-group-allocation ${roots} -o "${object}" "${SOURCE}")
+# Without optimisation across crates the bitcode of Rust's standard library is still there: of no use to anyone, and ar
+# ends over it where a linker's plugin of an older LLVM is installed.
+run("${OBJCOPY}" "--redefine-syms=${RESULT}.renamed" "--keep-global-symbols=${RESULT}.kept"
+    --remove-section=.llvmbc --remove-section=.llvmcmd "${object}")
+
+# The tools come from several makers: look at what they have made.
+run("${NM}" --defined-only --extern-only "${object}")
+string(REGEX MATCHALL " [A-Z] [^\n]+" left "${said}")
+list(TRANSFORM left REPLACE "^ [A-Z] " "")
+list(SORT left)
+list(TRANSFORM functions PREPEND "${PREFIX}")
+if(NOT left STREQUAL functions)
+    list(LENGTH functions wanted)
+    list(LENGTH left found)
+    message(FATAL_ERROR "${object} was to have ${wanted} global names, the functions of the API; it has ${found}: ${left}")
+endif()
 file(REMOVE "${RESULT}")
 run("${AR}" rcs "${RESULT}" "${object}")
