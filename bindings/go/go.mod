@@ -1,0 +1,3 @@
+module wasmmemory
+
+go 1.22

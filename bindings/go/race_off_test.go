@@ -1,0 +1,5 @@
+//go:build !race
+
+package wasmmemory_test
+
+const raceDetector = false
