@@ -58,6 +58,7 @@ test: lint test-rust test-c test-hosts ## Run all tests: Rust, C through the ins
 test-rust: ## Run the Rust tests: the core, the model, the header's freshness
 	@echo "== Rust tests"
 	@$(CARGO) test --locked
+	@$(CARGO) run --locked --quiet --example embedder
 	@$(MAKE) --no-print-directory test-model
 	@echo "== Rust tests, heap backend"
 	@RUSTFLAGS="--cfg wasm_memory_portable" $(CARGO) test --locked --lib --test model --test hammer --test store --target-dir target/portable
@@ -76,6 +77,7 @@ test-c: prefixes ## Run the C tests through the installed library
 	@$(CTEST) --test-dir $(TESTS) --output-on-failure
 
 test-hosts: prefixes ## Run the tests of the Go and Zig packages, of wazero on our memory, and of the installed Python class
+	@for tool in go zig pkg-config python3; do scripts/need $$tool >/dev/null || exit 1; done
 	@echo "== Go and wazero, with the race detector"
 	@bindings/go/test "$(abspath target/prefix)"
 	@echo "== Zig"

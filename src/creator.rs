@@ -41,6 +41,90 @@ pub unsafe trait LinearMemory: Send + Sync {
 
 /// Provides the bytes of all memories of an engine.
 ///
+/// ```
+/// use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+/// use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+/// use wasm_memory::{Engine, Error, IndexType, LinearMemory, Memory, MemoryCreator, MemoryType, Pages, Policy};
+///
+/// /// Blocks of the heap, as large as each memory can become, but no larger than this.
+/// struct Blocks {
+///     most: usize,
+/// }
+///
+/// struct Block {
+///     base: *mut u8,
+///     layout: Layout,
+///     size: AtomicUsize,
+/// }
+///
+/// // SAFETY: the block is its own, and the size is changed by one thread at a time.
+/// unsafe impl Send for Block {}
+/// // SAFETY: as above.
+/// unsafe impl Sync for Block {}
+///
+/// // SAFETY: a block of zeros at the start of a page, which never moves and goes with this object.
+/// unsafe impl LinearMemory for Block {
+///     fn byte_size(&self) -> usize {
+///         self.size.load(SeqCst)
+///     }
+///
+///     fn maximum_byte_size(&self) -> Option<usize> {
+///         Some(self.layout.size())
+///     }
+///
+///     fn grow_to(&self, new_size: usize) -> Result<(), Error> {
+///         if new_size > self.layout.size() {
+///             return Err(Error::OutOfHeap(new_size));
+///         }
+///         self.size.store(new_size, SeqCst);
+///         Ok(())
+///     }
+///
+///     fn as_ptr(&self) -> *mut u8 {
+///         self.base
+///     }
+/// }
+///
+/// impl Drop for Block {
+///     fn drop(&mut self) {
+///         // SAFETY: allocated with this layout.
+///         unsafe { dealloc(self.base, self.layout) }
+///     }
+/// }
+///
+/// // SAFETY: see `Block`. No guards are asked for, because the policy wants none.
+/// unsafe impl MemoryCreator for Blocks {
+///     fn new_memory(
+///         &self,
+///         _ty: &MemoryType,
+///         minimum: usize,
+///         maximum: Option<usize>,
+///         _reserved_bytes: usize,
+///         _guard_bytes: usize,
+///     ) -> Result<Box<dyn LinearMemory>, Error> {
+///         let bytes = maximum.unwrap_or(self.most).min(self.most);
+///         if minimum > bytes {
+///             return Err(Error::OutOfHeap(minimum));
+///         }
+///         // No host has larger pages.
+///         let layout = Layout::from_size_align(bytes.max(1), 65_536).map_err(|_| Error::OutOfHeap(bytes))?;
+///         // SAFETY: of more than no bytes.
+///         let base = unsafe { alloc_zeroed(layout) };
+///         if base.is_null() {
+///             handle_alloc_error(layout);
+///         }
+///         Ok(Box::new(Block { base, layout, size: AtomicUsize::new(minimum) }))
+///     }
+/// }
+///
+/// let engine = Engine::with_creator(Policy::default(), Box::new(Blocks { most: 1 << 20 }))?;
+/// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, Some(4))?)?;
+/// assert_eq!(memory.grow(Pages(1))?, Pages(1));
+/// memory.store(100_000, 7u8)?;
+/// assert!(Memory::new(&engine, MemoryType::new(IndexType::I32, 17, None)?).is_err());
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Safety
 /// What it makes keeps the promises of [`LinearMemory`].
 pub unsafe trait MemoryCreator: Send + Sync {

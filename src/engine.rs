@@ -15,6 +15,22 @@ use core::sync::atomic::{AtomicBool, Ordering};
 
 /// Makes memories under one policy. A cheap reference: clones are the same engine, which lives
 /// until the last of them and the last of its memories is gone. Any thread may use it.
+///
+/// ```
+/// use wasm_memory::{Bounds, BoundsPolicy, Engine, Error, IndexType, Memory, MemoryType, Policy};
+///
+/// // Bounds are checked by the code, so no address space is taken for guards.
+/// let engine = Engine::new(Policy { bounds: BoundsPolicy::Checked, ..Policy::default() })?;
+/// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, Some(2))?)?;
+/// assert_eq!(memory.stats().bounds, Bounds::Checked);
+/// drop(engine); // the memory keeps it
+/// memory.store(0, 1u8)?;
+///
+/// // What no host could honour is refused at once, by its name.
+/// let refused = Engine::new(Policy { guard_size: Some(u64::MAX), ..Policy::default() });
+/// assert!(matches!(refused, Err(Error::TooLarge { name: "memory_guard_size", .. })));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Engine(Ref<State>);
 
@@ -61,7 +77,7 @@ impl Engine {
         Self::on_host(policy, sys::host(), None)
     }
 
-    /// An engine whose memories the host makes. The creator goes with the engine's last memory.
+    /// An engine whose memories the host makes: see [`MemoryCreator`]. The creator goes with the engine's last memory.
     pub fn with_creator(policy: Policy, creator: Box<dyn MemoryCreator>) -> Result<Self, Error> {
         Self::on_host(policy, sys::host(), Some(creator))
     }
@@ -93,7 +109,31 @@ impl Engine {
         &self.0.host
     }
 
-    /// What the engine's idle memories are, and how often they were of use.
+    /// What the engine's idle memories are, and how often they were of use. Works with and without a pool.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, IndexType, Memory, MemoryType, Policy, PoolOptions};
+    ///
+    /// let pool = PoolOptions { slots: 2, decommit_batch: 1, ..PoolOptions::default() };
+    /// let engine = Engine::new(Policy { pool: Some(pool), ..Policy::default() })?;
+    /// let ty = MemoryType::new(IndexType::I32, 1, Some(4))?;
+    /// for _ in 0..10 {
+    ///     let memory = Memory::new(&engine, ty)?;
+    ///     assert_eq!(memory.load::<u32>(0)?, 0); // whoever was here before
+    ///     memory.store(0, 0xdead_u32)?;
+    /// }
+    /// let stats = engine.pool_stats();
+    /// assert_eq!((stats.live, stats.hits + stats.misses), (0, 10));
+    ///
+    /// # if !engine.host().has_mappings { return Ok(()) }
+    /// let (_first, _second) = (Memory::new(&engine, ty)?, Memory::new(&engine, ty)?);
+    /// let refused = Memory::new(&engine, ty).unwrap_err();
+    /// assert!(refused.to_string().starts_with("all 2 slots of this engine's memory pool are in use"));
+    ///
+    /// engine.trim_pool();
+    /// assert_eq!(engine.pool_stats().resident_bytes, 0);
+    /// # Ok::<(), wasm_memory::Error>(())
+    /// ```
     pub fn pool_stats(&self) -> PoolStats {
         self.0.pool.stats()
     }

@@ -13,6 +13,25 @@ use core::fmt;
 use thiserror::Error;
 
 /// Every way in which an operation of this library can fail.
+///
+/// It is plain data; its text is a sentence with the numbers in it, and when the system refused memory, with the
+/// limit that was probably met and the option that helps. (Sentences name functions and options as C does: an option
+/// `memory_reservation` is the field `reservation` of [`Policy`](crate::Policy).)
+///
+/// ```
+/// use wasm_memory::{Engine, Error, IndexType, Memory, MemoryType, Pages, Policy};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, Some(2))?)?;
+/// let trap = match memory.load::<u32>(u64::MAX) {
+///     Err(Error::OutOfBounds { .. }) => "out of bounds memory access", // the specification's text
+///     other => panic!("{other:?}"),
+/// };
+/// let error = memory.grow(Pages(2)).unwrap_err();
+/// assert_eq!(error.to_string(), "growing 1 page by 2 pages passes the maximum of 2 pages");
+/// # assert_eq!(trap.len(), 27);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -83,6 +83,12 @@ pub enum Bounds {
 }
 
 /// The options of an engine's memory pool. 0 is the default.
+///
+/// A memory whose minimum fits `slot_bytes` takes a slot and grows within it; past that, growth fails. Larger memories,
+/// and those that find no slot, are made on demand with `overflow`, and fail without. See [`Engine::pool_stats`] for
+/// an example.
+///
+/// [`Engine::pool_stats`]: crate::Engine::pool_stats
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct PoolOptions {
     /// The most memories that are kept or live in the pool: by default 1000.
@@ -141,6 +147,30 @@ impl PoolOptions {
 }
 
 /// The options of an engine. `None` is the default, which depends on the memory's type.
+///
+/// ```
+/// use wasm_memory::{BoundsPolicy, Engine, Error, IndexType, Memory, MemoryType, Pages, Policy};
+///
+/// let ty = MemoryType::new(IndexType::I32, 1, None)?;
+/// let small = Policy {
+///     bounds: BoundsPolicy::Checked,
+///     reservation: Some(1 << 20),
+///     reservation_for_growth: Some(0),
+///     ..Policy::default()
+/// };
+///
+/// // A reservation is what a memory can grow to in its place ...
+/// let memory = Memory::new(&Engine::new(small)?, ty)?;
+/// assert!(!memory.may_move());
+/// memory.grow(Pages(15))?;
+/// assert!(matches!(memory.grow(Pages(1)), Err(Error::ReservationExceeded { .. })));
+///
+/// // ... unless it may move.
+/// let memory = Memory::new(&Engine::new(Policy { may_move: true, ..small })?, ty)?;
+/// assert!(memory.may_move());
+/// memory.grow(Pages(100))?;
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The bounds strategy.

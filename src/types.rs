@@ -112,6 +112,25 @@ pub enum TypeError {
 }
 
 /// A valid memory type.
+///
+/// ```
+/// use wasm_memory::{IndexType, MemoryType, PageSize, Pages, TypeError};
+///
+/// let ty = MemoryType::new(IndexType::I32, 1, Some(10))?;
+/// assert_eq!((ty.minimum(), ty.maximum()), (Pages(1), Some(Pages(10))));
+///
+/// // 64-bit addresses, pages of one byte, shared: all that the proposals add.
+/// let ty = MemoryType::custom(IndexType::I64, PageSize::One, 100, Some(1 << 40), true)?;
+/// assert!(ty.is_shared());
+///
+/// // What the specification does not allow is no type.
+/// assert!(MemoryType::new(IndexType::I32, 65_536, None).is_ok());
+/// let error = MemoryType::new(IndexType::I32, 65_537, None).unwrap_err();
+/// assert!(matches!(error, TypeError::Minimum { minimum: Pages(65_537), limit: Pages(65_536), .. }));
+/// let unbounded = MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, None, true);
+/// assert_eq!(unbounded, Err(TypeError::SharedWithoutMaximum));
+/// # Ok::<(), TypeError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MemoryType {
     minimum: Pages,
@@ -193,7 +212,20 @@ impl MemoryType {
     }
 
     /// Whether a memory of this type may be imported where `required` is declared: the same index
-    /// type, page size and sharedness; at least its minimum; at most its maximum, if it has one.
+    /// type, page size and sharedness; at least its minimum; at most its maximum, if it has one. For a live memory, ask
+    /// [`Memory::current_type`], which has its size as minimum.
+    ///
+    /// ```
+    /// use wasm_memory::{IndexType::I32, MemoryType};
+    ///
+    /// let required = MemoryType::new(I32, 2, Some(5))?;
+    /// assert!(MemoryType::new(I32, 3, Some(4))?.matches(&required));
+    /// assert!(!MemoryType::new(I32, 1, Some(4))?.matches(&required)); // too small
+    /// assert!(!MemoryType::new(I32, 3, None)?.matches(&required)); // may become too large
+    /// # Ok::<(), wasm_memory::TypeError>(())
+    /// ```
+    ///
+    /// [`Memory::current_type`]: crate::Memory::current_type
     pub fn matches(&self, required: &Self) -> bool {
         self.check_match(required).is_ok()
     }

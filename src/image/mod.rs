@@ -33,6 +33,39 @@ const CHUNK: usize = 1 << 16;
 type Read<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> Result<(), Error>;
 
 /// An immutable content for memories. A cheap reference: clones are the same image. Any thread may use it.
+///
+/// It is made of segments ([`MemoryImage::new`]), of a memory as it is ([`Memory::snapshot`]), or of a file. Any number of
+/// memories start with it, each for itself; what they share are the pages that none of them has written.
+///
+/// ```
+/// use wasm_memory::{Engine, Error, IndexType, Memory, MemoryImage, MemoryType, Policy, Segment};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let ty = MemoryType::new(IndexType::I32, 1, None)?;
+/// let image = MemoryImage::new(&[
+///     Segment { offset: 1024, bytes: b"Hello, nobody" },
+///     Segment { offset: 1031, bytes: b"world!" },
+/// ])?;
+/// let (one, other) = (Memory::from_image(&engine, ty, &image)?, Memory::from_image(&engine, ty, &image)?);
+/// one.write(1024, b"J")?;
+/// let mut text = [0; 13];
+/// other.read(1024, &mut text)?;
+/// assert_eq!(&text, b"Hello, world!");
+///
+/// // A file keeps an image for the next run.
+/// let path = std::env::temp_dir().join(format!("wasm_memory_{}.image", std::process::id()));
+/// one.snapshot()?.save(&path)?;
+/// let again = Memory::from_image(&engine, ty, &MemoryImage::load(&path)?)?;
+/// assert_eq!(again.load::<u8>(1024)?, b'J');
+/// # let _ = std::fs::remove_file(&path);
+///
+/// // A segment that reaches past the memory is refused when the memory is made.
+/// let far = MemoryImage::new(&[Segment { offset: 65_535, bytes: b"two" }])?;
+/// assert!(matches!(Memory::from_image(&engine, ty, &far), Err(Error::ImageOutOfBounds { .. })));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// [`Memory::snapshot`]: crate::Memory::snapshot
 #[derive(Clone, Debug)]
 pub struct MemoryImage(Ref<Content>);
 

@@ -171,6 +171,24 @@ impl Memory {
     }
 
     /// An atomic read-modify-write operation. Returns the old value.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, Error, IndexType, MemoryType, PageSize, Policy, RmwOp, SharedMemory};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// let ty = MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(1), true)?;
+    /// let memory = SharedMemory::new(&engine, ty)?;
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         scope.spawn(|| (0..1000).try_for_each(|_| memory.atomic_rmw(RmwOp::Add, 8, 1u32).map(drop)));
+    ///     }
+    /// });
+    /// assert_eq!(memory.atomic_load::<u32>(8)?, 4000);
+    /// // The old value tells whether it was replaced.
+    /// assert_eq!(memory.atomic_cmpxchg(8, 4000u32, 7)?, 4000);
+    /// assert_eq!(memory.atomic_load::<u32>(9), Err(Error::Unaligned { offset: 9, width: 4 }));
+    /// # Ok::<(), Error>(())
+    /// ```
     #[inline]
     pub fn atomic_rmw<T: AtomicInteger>(
         &self,
@@ -273,6 +291,38 @@ impl Memory {
     /// `memory.atomic.wait32`: if the integer at `offset` is the expected one, waits until a notify wakes the
     /// thread, or until `timeout` is over; `None`: for ever. It wakes for no other reason, but for
     /// [`Error::Interrupted`] and [`Error::Closed`].
+    ///
+    /// ```
+    /// use std::thread;
+    /// use std::time::Duration;
+    /// use wasm_memory::{Engine, Error, IndexType, MemoryType, PageSize, Policy, SharedMemory, WaitResult};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// let ty = MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(1), true)?;
+    /// let memory = SharedMemory::new(&engine, ty)?;
+    /// assert_eq!(memory.atomic_wait32(0, 1, None)?, WaitResult::Mismatch);
+    /// assert_eq!(memory.atomic_wait32(0, 0, Some(Duration::from_millis(1)))?, WaitResult::TimedOut);
+    ///
+    /// let wait = |memory: &SharedMemory| {
+    ///     let memory = memory.clone();
+    ///     thread::spawn(move || memory.atomic_wait32(0, 0, None))
+    /// };
+    /// // A guest that waits is woken by a guest that notifies, ...
+    /// let waiting = wait(&memory);
+    /// while memory.atomic_notify(0, 1)? == 0 {
+    ///     thread::yield_now();
+    /// }
+    /// assert_eq!(waiting.join().unwrap(), Ok(WaitResult::Ok));
+    /// // ... and by a host that wants its thread back, for now or for good.
+    /// let waiting = wait(&memory);
+    /// while memory.interrupt_waiters()? == 0 {
+    ///     thread::yield_now();
+    /// }
+    /// assert_eq!(waiting.join().unwrap(), Err(Error::Interrupted));
+    /// memory.close_waiters()?;
+    /// assert_eq!(memory.atomic_wait32(0, 0, None), Err(Error::Closed));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn atomic_wait32(
         &self,
         offset: u64,

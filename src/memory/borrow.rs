@@ -105,6 +105,25 @@ impl Memory {
 
     /// Lends the bytes for reading, as start and length. Until `body` returns, everything that
     /// writes or grows fails with [`Error::Borrowed`].
+    ///
+    /// It lends a pointer because guests have some too: whether a slice may be made of it, the caller knows.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, Error, IndexType, Memory, MemoryType, Policy};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, None)?)?;
+    /// memory.write(0, b"some words in a memory")?;
+    /// let words = memory.with_data(|start, length| {
+    ///     assert_eq!(memory.store(0, 1u8), Err(Error::Borrowed));
+    ///     // SAFETY: no guest runs now, and nothing else writes while the bytes are lent.
+    ///     let bytes = unsafe { std::slice::from_raw_parts(start, length) };
+    ///     bytes.iter().filter(|byte| **byte == b' ').count() + 1
+    /// })?;
+    /// assert_eq!(words, 5);
+    /// memory.store(0, b'S')?; // they are back
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn with_data<T>(&self, body: impl FnOnce(*const u8, usize) -> T) -> Result<T, Error> {
         self.refuse_shared()?;
         let _reading = self.borrow.read()?;

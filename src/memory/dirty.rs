@@ -156,6 +156,27 @@ impl Memory {
     /// The ranges that have changed since [`Memory::clear_dirty`], or since the memory was made: whole pages of the host,
     /// cut at the length; ascending, apart from each other. A page that was written, but holds what it held, may
     /// be among them.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, IndexType, Memory, MemoryType, Policy};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// let ty = MemoryType::new(IndexType::I32, 16, None)?;
+    /// let (memory, replica) = (Memory::new(&engine, ty)?, Memory::new(&engine, ty)?);
+    /// memory.clear_dirty()?;
+    /// memory.store(100_000, 1u8)?;
+    /// memory.store(900_000, 2u8)?;
+    ///
+    /// // A replica follows by copying what has changed, and no more.
+    /// let ranges = memory.dirty_ranges()?;
+    /// for range in &ranges {
+    ///     replica.copy_from(range.start, &memory, range.start, range.end - range.start)?;
+    /// }
+    /// memory.clear_dirty()?;
+    /// assert_eq!((replica.load::<u8>(100_000)?, replica.load::<u8>(900_000)?), (1, 2));
+    /// assert!(ranges.iter().all(|range| range.start % memory.dirty_granule_bytes() == 0));
+    /// # Ok::<(), wasm_memory::Error>(())
+    /// ```
     pub fn dirty_ranges(&self) -> Result<Vec<Range<u64>>, Error> {
         self.check_all_readable()?;
         let length = self.byte_length();

@@ -22,6 +22,16 @@ const LINE: u64 = 16;
 
 impl Memory {
     /// The text of `length` bytes at `offset`.
+    ///
+    /// ```
+    /// # use wasm_memory::{Engine, IndexType, Memory, MemoryType, Policy};
+    /// # let engine = Engine::new(Policy::default())?;
+    /// # let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, None)?)?;
+    /// memory.write(0x40, b"look")?;
+    /// let text = memory.hexdump(0x40, 4)?.to_string();
+    /// assert!(text.starts_with("Memory dump from 0x0040 to 0x0044:\n0040: 6c 6f 6f 6b "));
+    /// # Ok::<(), wasm_memory::Error>(())
+    /// ```
     pub fn hexdump(&self, offset: u64, length: u64) -> Result<Hexdump<'_>, Error> {
         self.readable(offset, length).or_else(|denied| self.after_all(denied, offset, length))?;
         Ok(Hexdump { memory: self, offset, length })

@@ -181,6 +181,24 @@ impl Memory {
     /// Brings the memory back to an image, or to zeros, in place: its contents, and its size, which is the minimum of
     /// its type or that of the snapshot. Mappings and protections are undone. Costs time with the pages that were
     /// written since. No limits of a store are asked: see [`crate::StoreMemory::reset`].
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, IndexType, Memory, MemoryType, Pages, Policy};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, Some(8))?)?;
+    /// memory.grow(Pages(1))?;
+    /// memory.store(70_000, 42u64)?;
+    /// let prepared = memory.snapshot()?;
+    ///
+    /// memory.fill(0, 0xff, 100_000)?;
+    /// memory.grow(Pages(5))?;
+    /// memory.reset(Some(&prepared))?;
+    /// assert_eq!((memory.pages(), memory.load::<u64>(70_000)?), (Pages(2), 42));
+    /// memory.reset(None)?; // zeros, at the minimum of the type
+    /// assert_eq!((memory.pages(), memory.load::<u64>(0)?), (Pages(1), 0));
+    /// # Ok::<(), wasm_memory::Error>(())
+    /// ```
     pub fn reset(&self, image: Option<&MemoryImage>) -> Result<(), Error> {
         let (_, wanted) = self.plan_reset(image)?;
         let length = host_length(&self.engine, &self.ty, wanted)?;

@@ -54,6 +54,24 @@ use std::sync::Mutex;
 
 /// Base and length of a memory, laid out for generated code: base at offset 0, length at
 /// `size_of::<usize>()`. The address of a memory's view is that of the memory itself.
+///
+/// It is for code that a compiler generates, which gets its address; Rust asks the memory. Where
+/// [`Memory::may_move`], such code reads the base anew after each growth.
+///
+/// ```
+/// use wasm_memory::{Engine, IndexType, Memory, MemoryType, Pages, Policy};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let memory = Box::new(Memory::new(&engine, MemoryType::new(IndexType::I32, 1, None)?)?);
+/// let view: *const usize = std::ptr::from_ref(memory.view()).cast();
+/// // What generated code does: it loads two words.
+/// // SAFETY: the memory stays where it is, and no other thread grows it.
+/// let look = || unsafe { (view.read(), view.add(1).read()) };
+/// assert_eq!(look(), (memory.base().addr(), 65_536));
+/// memory.grow(Pages(1))?;
+/// assert_eq!(look(), (memory.base().addr(), 131_072));
+/// # Ok::<(), wasm_memory::Error>(())
+/// ```
 #[derive(Debug)]
 #[repr(C)]
 pub struct View {
@@ -74,6 +92,59 @@ impl View {
 ///
 /// Its methods take `&self`, like those of a cell: a guest may change it at any time. It is not
 /// `Sync`: one thread at a time may use it, unless its type is shared; see [`SharedMemory`].
+///
+/// An access lies in the memory with all its bytes, or it fails and changes nothing. Offsets are in bytes and have 64 bits;
+/// numbers are little-endian on every host, and need no alignment unless they are accessed atomically.
+///
+/// ```
+/// use wasm_memory::{DataSegment, Engine, Error, IndexType, Memory, MemoryType, Pages, Policy};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, Some(3))?)?;
+///
+/// // Numbers and bytes.
+/// memory.store(16, 0x0102_0304_u32)?;
+/// assert_eq!(memory.load::<u16>(16)?, 0x0304);
+/// memory.write(100, b"a name")?;
+/// let mut name = [0; 6];
+/// memory.read(100, &mut name)?;
+/// assert_eq!(&name, b"a name");
+///
+/// // What the bulk instructions do.
+/// memory.fill(200, b'-', 10)?;
+/// memory.copy_within(202, 100, 6)?;
+/// let segment = DataSegment::new(b"passive")?;
+/// memory.init(300, &segment, 0, 4)?;
+/// assert_eq!(memory.load::<u8>(303)?, b's');
+///
+/// // Past the end there is nothing. The last place where a u64 fits:
+/// memory.store(65_528, u64::MAX)?;
+/// let error = memory.load::<u64>(65_529).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "out of bounds memory access: 8 bytes at offset 65529 in a memory of 65536 bytes"
+/// );
+///
+/// // Growth tells the size before.
+/// assert_eq!(memory.grow(Pages(2))?, Pages(1));
+/// assert!(matches!(memory.grow(Pages(1)), Err(Error::MaximumExceeded { .. })));
+/// assert_eq!(memory.pages(), Pages(3));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// Two threads cannot use it at once:
+///
+/// ```compile_fail,E0277
+/// # use wasm_memory::{Engine, IndexType, Memory, MemoryType, Policy};
+/// # let engine = Engine::new(Policy::default())?;
+/// # let ty = MemoryType::new(IndexType::I32, 1, Some(3))?;
+/// let memory = Memory::new(&engine, ty)?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| memory.store(0, 1u8));
+///     memory.store(0, 2u8)
+/// })?;
+/// # Ok::<(), wasm_memory::Error>(())
+/// ```
 #[derive(Debug)]
 #[repr(C)]
 pub struct Memory {
@@ -350,6 +421,19 @@ impl Memory {
     }
 
     /// What the memory is made of and what has happened to it.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, IndexType, Memory, MemoryType, Pages, Policy};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, Some(4))?)?;
+    /// memory.grow(Pages(2))?;
+    /// memory.reset(None)?;
+    /// let stats = memory.stats();
+    /// assert_eq!((stats.byte_length, stats.peak_bytes, stats.grow_count), (65_536, 196_608, 1));
+    /// assert!(stats.reserved_bytes >= 4 * 65_536);
+    /// # Ok::<(), wasm_memory::Error>(())
+    /// ```
     pub fn stats(&self) -> Stats {
         let byte_length = self.byte_length() as u64;
         let shape = self.shape();

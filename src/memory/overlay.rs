@@ -309,6 +309,8 @@ impl Memory {
 
     /// Maps a file of the host's into a range, in the place of what is there. The descriptor is not kept. `file_offset`
     /// is in bytes; it, `offset` and `length` are multiples of the host's page.
+    ///
+    /// See [`FileMapping`] for an example.
     pub fn map_file(
         &self,
         offset: u64,
@@ -370,6 +372,18 @@ impl Memory {
     }
 
     /// Sets what may be done with the bytes of a range; they stay what they are.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, Error, IndexType, Memory, MemoryType, Policy, Protection};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// # if !engine.host().has_mappings { return Ok(()) }
+    /// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, None)?)?;
+    /// // A null page: what a guest does through a null pointer faults.
+    /// memory.protect(0, memory.stats().map_alignment_bytes, Protection::None)?;
+    /// assert!(matches!(memory.load::<u32>(0), Err(Error::Protected { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn protect(&self, offset: u64, length: u64, protection: Protection) -> Result<(), Error> {
         let (region, range) = self.overlay_range(offset, length, &[])?;
         if range.is_empty() {

@@ -10,6 +10,20 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// Dropping it in WebAssembly's sense makes it empty; its bytes go with the object, so that an `init`
 /// on another thread never has to be waited for.
+///
+/// ```
+/// use wasm_memory::{DataSegment, Engine, IndexType, Memory, MemoryType, Policy};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, None)?)?;
+/// let segment = DataSegment::new(b"data segment")?;
+/// memory.init(0, &segment, 5, 7)?;
+/// assert_eq!(memory.load::<u8>(0)?, b's');
+/// segment.mark_dropped();
+/// memory.init(0, &segment, 0, 0)?;
+/// assert!(memory.init(0, &segment, 0, 1).is_err());
+/// # Ok::<(), wasm_memory::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct DataSegment {
     bytes: Vec<u8>,

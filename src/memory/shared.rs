@@ -209,6 +209,26 @@ impl Memory {
 /// assert_eq!(memory.grow(Pages(1))?, Pages(1));
 /// # Ok::<(), wasm_memory::Error>(())
 /// ```
+///
+/// Stores obtain references to it, whose growth their limits decide on:
+///
+/// ```
+/// use wasm_memory::{Engine, Error, IndexType, Limits, MemoryType, PageSize, Pages, Policy, SharedMemory, Store};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let ty = MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(4), true)?;
+/// let shared = SharedMemory::new(&engine, ty)?;
+/// let (first, second) = (Store::new(&engine)?, Store::new(&engine)?);
+/// let here = first.obtain(&shared)?;
+/// let there = second.obtain(&shared)?;
+/// second.set_limits(Limits { max_memory_bytes: 65_536, ..Limits::default() });
+///
+/// assert!(matches!(there.grow(Pages(1)), Err(Error::LimitDenied { .. })));
+/// assert_eq!(here.grow(Pages(1))?, Pages(1));
+/// assert_eq!(there.pages(), Pages(2)); // it is one memory
+/// assert!(here.share()?.same(&shared));
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SharedMemory(pub(crate) Ref<Memory>);
 
@@ -242,6 +262,27 @@ impl SharedMemory {
     }
 
     /// A new descriptor that another process can import the memory from. It is the caller's.
+    ///
+    /// The engine needs [`Policy::exportable`]. Waits and notifies, and growth, work across processes; those that share a
+    /// memory in this way trust each other.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, Error, IndexType, MemoryType, PageSize, Policy, SharedMemory};
+    ///
+    /// let engine = Engine::new(Policy { exportable: true, ..Policy::default() })?;
+    /// let ty = MemoryType::custom(IndexType::I32, PageSize::Wasm, 1, Some(4), true)?;
+    /// # if !engine.host().has_shared_files { return Ok(()) }
+    /// let memory = SharedMemory::new(&engine, ty)?;
+    /// let descriptor = memory.export()?;
+    /// // It would travel to another process, by inheritance or through a socket.
+    /// let same_bytes = SharedMemory::import(&engine, &ty, descriptor)?;
+    /// memory.atomic_store(0, 7u32)?;
+    /// assert_eq!(same_bytes.atomic_load::<u32>(0)?, 7);
+    /// // It is ours to close: on Unix, by an `OwnedFd` that is made of it.
+    /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// [`Policy::exportable`]: crate::Policy::exportable
     pub fn export(&self) -> Result<isize, Error> {
         match self.shared().and_then(Shared::exported) {
             Some(exported) => exported.descriptor(),

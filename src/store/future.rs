@@ -16,7 +16,24 @@ use std::time::Instant;
 /// A creation or growth under way. Dropping it gives it up.
 ///
 /// Without an asynchronous limiter it is ready as soon as it exists. Its methods take `&self`, because a
-/// limiter may come back to it from within; what it asks for then is [`Error::Pending`].
+/// limiter may come back to it from within; what it asks for then is [`Error::Pending`]. It is no
+/// `std::future::Future`: it is polled when there is time for it. See [`AsyncLimiter`] for how one is
+/// answered.
+///
+/// ```
+/// use wasm_memory::{Engine, Error, IndexType, MemoryType, Pages, Policy, Store};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let creation = Store::new(&engine)?.new_memory_async(MemoryType::new(IndexType::I32, 1, None)?)?;
+/// // Nobody has to be asked here.
+/// creation.poll()?;
+/// let memory = creation.take_memory()?;
+/// assert_eq!(memory.pages(), Pages(1));
+/// assert!(matches!(creation.take_memory(), Err(Error::NothingToTake(_))));
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// [`AsyncLimiter`]: crate::AsyncLimiter
 #[derive(Debug)]
 pub struct MemoryFuture {
     work: RefCell<Work>,

@@ -52,6 +52,34 @@ impl Request {
 /// Decides on creations and growths at once.
 ///
 /// Several threads may ask at once; the store may be used from within.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+/// use wasm_memory::{Engine, Error, IndexType, Limiter, MemoryType, Pages, Policy, Request, Store};
+///
+/// /// What a tenant may still take, over all its stores.
+/// struct Budget(AtomicU64);
+///
+/// impl Limiter for Budget {
+///     fn memory_growing(&self, request: &Request) -> bool {
+///         let more = request.desired_bytes - request.current_bytes;
+///         self.0.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(more)).is_ok()
+///     }
+///
+///     fn memory_grow_failed(&self, error: &Error) {
+///         println!("refused: {error}");
+///     }
+/// }
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let store = Store::new(&engine)?;
+/// store.set_limiter(Some(Box::new(Budget(AtomicU64::new(4 * 65_536)))))?;
+/// let memory = store.new_memory(MemoryType::new(IndexType::I32, 1, None)?)?;
+/// memory.grow(Pages(3))?;
+/// let refused = memory.grow(Pages(1));
+/// assert_eq!(refused, Err(Error::LimiterDenied { current: 4 * 65_536, desired: 5 * 65_536 }));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait Limiter: Send + Sync {
     /// Whether the memory may have the size asked for.
     fn memory_growing(&self, request: &Request) -> bool;
@@ -65,6 +93,44 @@ pub trait Limiter: Send + Sync {
 /// Decides on creations and growths when it likes.
 ///
 /// Several threads may ask at once; the store may be used from within.
+///
+/// ```
+/// use std::sync::mpsc::{Sender, channel};
+/// use std::thread;
+/// use wasm_memory::{AsyncLimiter, Engine, Error, IndexType, MemoryType, Pages, Policy, Request, Store, Ticket};
+///
+/// /// Puts the questions before somebody else.
+/// struct Desk(Sender<(Request, Ticket)>);
+///
+/// impl AsyncLimiter for Desk {
+///     fn memory_growing(&self, request: &Request, ticket: Ticket) {
+///         // A ticket that nobody gets is dropped, and means no.
+///         let _ = self.0.send((*request, ticket));
+///     }
+/// }
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let store = Store::new(&engine)?;
+/// let (desk, questions) = channel();
+/// store.set_async_limiter(Some(Box::new(Desk(desk))))?;
+/// thread::spawn(move || {
+///     for (request, ticket) in questions {
+///         ticket.resolve(request.desired_bytes <= 2 * 65_536);
+///     }
+/// });
+///
+/// let ty = MemoryType::new(IndexType::I32, 1, None)?;
+/// assert!(matches!(store.new_memory(ty), Err(Error::AsyncRequired)));
+/// let creation = store.new_memory_async(ty)?;
+/// creation.wait(None)?;
+/// let memory = creation.take_memory()?;
+/// let growth = memory.grow_async(Pages(1))?;
+/// growth.wait(None)?;
+/// assert_eq!(growth.previous_pages(), Some(Pages(1)));
+/// let too_much = memory.grow_async(Pages(1))?;
+/// assert!(matches!(too_much.wait(None), Err(Error::LimiterDenied { .. })));
+/// # Ok::<(), Error>(())
+/// ```
 pub trait AsyncLimiter: Send + Sync {
     /// Decides, now or later and from any thread, by resolving the ticket.
     fn memory_growing(&self, request: &Request, ticket: Ticket);

@@ -206,6 +206,9 @@ impl Member {
 
 /// A memory of a [`Store`]. A cheap reference: clones are the same memory, which lives until the last of
 /// them and of its pending futures is gone.
+///
+/// All methods of [`Memory`] are there. Its own [`grow`](StoreMemory::grow) and [`reset`](StoreMemory::reset) ask the store; those
+/// of the [`Memory`] in it do not, so what is to keep to the limits gets the `StoreMemory`.
 #[derive(Clone, Debug)]
 pub struct StoreMemory(pub(crate) Ref<Member>);
 

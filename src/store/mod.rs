@@ -35,6 +35,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A store. A cheap reference: clones are the same store, which lives until the last of them and of its
 /// memories, futures and tickets is gone. Any thread may use it.
+///
+/// ```
+/// use wasm_memory::{Engine, Error, IndexType, Limits, MemoryType, Pages, Policy, Store};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// let store = Store::new(&engine)?;
+/// store.set_limits(Limits { max_total_bytes: 3 * 65_536, ..Limits::default() });
+/// let ty = MemoryType::new(IndexType::I32, 1, None)?;
+/// let (first, second) = (store.new_memory(ty)?, store.new_memory(ty)?);
+/// first.grow(Pages(1))?;
+/// let refused = second.grow(Pages(1)).unwrap_err();
+/// assert!(matches!(refused, Error::LimitDenied { wanted: 262_144, allowed: 196_608, .. }));
+/// drop(first);
+/// second.grow(Pages(2))?; // there is room again
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Store(Ref<State>);
 

@@ -142,7 +142,31 @@ pub enum Protection {
     ReadWrite,
 }
 
-/// How a file is to be mapped.
+/// How a file is to be mapped into a memory.
+///
+/// ```
+/// # #[cfg(unix)] {
+/// use std::fs::File;
+/// use std::os::fd::AsRawFd;
+/// use wasm_memory::{Engine, Error, FileMapping, IndexType, Memory, MemoryType, Policy};
+///
+/// let engine = Engine::new(Policy::default())?;
+/// # if !engine.host().has_mappings { return Ok(()) }
+/// let memory = Memory::new(&engine, MemoryType::new(IndexType::I32, 1, None)?)?;
+/// let page = memory.stats().map_alignment_bytes;
+/// let path = std::env::temp_dir().join(format!("wasm_memory_{}.map", std::process::id()));
+/// std::fs::write(&path, b"in a file")?;
+/// let file = File::open(&path)?;
+/// memory.map_file(page, file.as_raw_fd() as isize, 0, page, FileMapping::ReadOnly)?;
+/// drop(file);
+/// # let _ = std::fs::remove_file(&path);
+/// assert_eq!(memory.load::<u8>(page)?, b'i');
+/// assert!(matches!(memory.store(page, 0u8), Err(Error::Protected { .. })));
+/// memory.unmap(page, page)?;
+/// assert_eq!(memory.load::<u8>(page)?, 0);
+/// # }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileMapping {
     /// To be read.
