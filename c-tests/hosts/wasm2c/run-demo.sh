@@ -32,7 +32,7 @@ quietly() { # COMMAND...: its output only if it fails
 
 echo "building bzip2 for wasm, and its host, in $build ..."
 quietly "$cmake" -S "$here" -B "$build" -G Ninja "-DCMAKE_MAKE_PROGRAM=$ninja" "-DCMAKE_PREFIX_PATH=$prefix" \
-    -DCMAKE_BUILD_TYPE=Release
+    -DCMAKE_BUILD_TYPE=Release -DWASM2C_HOST_NEW=OFF
 quietly "$cmake" --build "$build"
 
 for bounds in guarded checked; do
