@@ -1,0 +1,30 @@
+//! Where the figures were taken.
+
+use std::fs;
+
+use crate::json::Value;
+
+pub fn facts() -> Value {
+    Value::object([
+        ("kernel", read("/proc/sys/kernel/osrelease").into()),
+        ("architecture", std::env::consts::ARCH.into()),
+        ("cpu", cpu().into()),
+        ("cpus", std::thread::available_parallelism().map_or(0, usize::from).into()),
+        ("transparent_huge_pages", read("/sys/kernel/mm/transparent_hugepage/enabled").into()),
+    ])
+}
+
+/// Processes that wanted a processor during the last minute: how busy the machine is.
+pub fn load() -> Option<f64> {
+    read("/proc/loadavg")?.split(' ').next()?.parse().ok()
+}
+
+fn read(path: &str) -> Option<String> {
+    Some(fs::read_to_string(path).ok()?.trim().to_owned())
+}
+
+fn cpu() -> Option<String> {
+    let info = read("/proc/cpuinfo")?;
+    let line = info.lines().find(|line| line.starts_with("model name"))?;
+    Some(line.split_once(':')?.1.trim().to_owned())
+}
