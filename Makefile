@@ -69,7 +69,7 @@ test-model: ## Have a model checker try the interleavings of the queue of waiter
 
 test-c: prefixes ## Run the C tests through the installed library
 	@echo "== C tests"
-	@for tool in c++ clang pkg-config zig wasm2c; do scripts/need $$tool >/dev/null || exit 1; done
+	@for tool in c++ clang pkg-config zig wasm2c wasm2c-1.0.39 simde libwasmtime; do scripts/need $$tool >/dev/null || exit 1; done
 	@mkdir -p $(TESTS)
 	@$(CMAKE) -S c-tests -B $(TESTS) -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$(abspath target/prefix);$(abspath target/prefixed)" >$(TESTS)/configure.log 2>&1 \
 	    || { cat $(TESTS)/configure.log; exit 1; }
@@ -129,7 +129,7 @@ header: ## Generate include/wasm_memory.h from the Rust source
 lint: ## Check formatting, lints and the documentation of the Rust API
 	@echo "== lints"
 	@$(CARGO) fmt --check
-	@for package in benches benches/hosts spec bindings/wasm2c/waits c-tests/hosts/wasm2c/spec; do \
+	@for package in benches benches/hosts spec bindings/wasm2c/prepare c-tests/hosts/wasm2c/spec; do \
 	    $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; done
 	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps

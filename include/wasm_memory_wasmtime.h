@@ -36,8 +36,9 @@
  * wasm_memory_reset, which can make a memory shorter, call it before the guest runs and before wasmtime's own functions
  * touch the memory: they would touch what faults. A range that is protected (wasm_memory_protect) is a trap to the
  * guest's loads and stores, but ends the process when wasmtime's own code touches it: memory.copy, memory.fill,
- * memory.init, and host functions that follow its pointers. Waits and notifies of the guest are wasmtime's: ours do not
- * meet them, even on the same shared memory.
+ * memory.init, and host functions that follow its pointers; and at any access where the memory has pages of one byte
+ * and wasmtime relies on the guards of others. Waits and notifies of the guest are wasmtime's: ours do not meet them,
+ * even on the same shared memory.
  *
  * Threads. As wasmtime has it: what belongs to a store of wasmtime, one thread at a time, and that goes for our handles
  * of its memories too. The functions that take a wasm_memory_wasmtime_t may be called on any thread at any time.
@@ -218,6 +219,8 @@ typedef struct wasm_memory_wasmtime_record_t {
     const wasm_memory_view_t *view;
     size_t capacity; /* up to here wasmtime may take it that the base stays */
     size_t page_size;
+    size_t guard;             /* as wasmtime was promised */
+    bool claims_nothing;      /* no fault is this memory's */
     const uint8_t *key;       /* the base under which it is found */
     struct wasm_memory_wasmtime_record_t *next, **link;
 } wasm_memory_wasmtime_record_t;
@@ -340,6 +343,9 @@ static inline uint8_t *wasm_memory_wasmtime_private_get(void *env, size_t *byte_
     const wasm_memory_wasmtime_record_t *const record = (const wasm_memory_wasmtime_record_t *)env;
     *byte_size = wasm_memory_wasmtime_private_length(record->view);
     *byte_capacity = record->capacity > *byte_size ? record->capacity : *byte_size;
+    /* wasmtime takes what faults between the base and the sum of base, capacity and guard for this memory's: that sum
+       is made 0. All growth is asked for here then. */
+    if (record->claims_nothing) *byte_capacity = (size_t)0 - (size_t)(uintptr_t)record->view->base - record->guard;
     return record->view->base;
 }
 
@@ -490,17 +496,22 @@ static inline wasmtime_error_t *wasm_memory_wasmtime_private_make(
     record->memory = memory;
     record->view = wasm_memory_view(memory);
     record->page_size = (size_t)1 << page_size_log2;
-    if (!relies && !wasm_memory_may_move(memory)) {
-        /* Whatever it grows to, the base stays; so all growth is asked for here, where refusals have a reason. */
-        const size_t room = SIZE_MAX - (size_t)(uintptr_t)record->view->base - guard;
-        record->capacity = maximum < room ? maximum : room;
-    } else if (!relies || minimum > reserved) {
-        /* Up to here. If it moves some day, wasmtime is told that there is no room but what it has. */
-        record->capacity = (size_t)stats.reserved_bytes;
-    } else {
+    if (relies && minimum <= reserved) {
         /* wasmtime's code may take what it was promised for all that the memory can ever be, unless growth past it is
            a move in wasmtime's eyes. So it is that, whatever it is in ours. */
         record->capacity = reserved;
+    } else {
+        /* Up to here. If it moves some day, wasmtime is told that there is no room but what it has. Never more than is
+           its own: wasmtime ends the process at a fault that is within base, capacity and guard of two memories. */
+        record->capacity = maximum < stats.reserved_bytes ? maximum : (size_t)stats.reserved_bytes;
+        /* Where there are no guards, only what was protected faults. A memory in which nothing can be (a host-made one,
+           whose room is not known) does not, and one that has less than that at its own must not. */
+        record->claims_nothing =
+            !relies && !wasm_memory_may_move(memory) &&
+            (wasm_memory_protect(memory, 0, 0, WASM_MEMORY_PROT_READ_WRITE) != WASM_MEMORY_OK ||
+             guard + (record->capacity > reserved ? record->capacity : reserved) >
+                 (size_t)(start + span - record->view->base));
+        record->guard = guard;
     }
     memory = NULL;
     wasm_memory_wasmtime_private_add(&maker->references, 1);

@@ -101,6 +101,41 @@ TEST(pages_of_one_byte_need_no_guards) {
     host_delete(host);
 }
 
+/* wasmtime ends the process at a fault that two memories of a store claim: those without guards must claim none of the
+   room of their neighbours, whatever the order of creation. */
+TEST(a_fault_belongs_to_one_memory) {
+    static const char *const neighbours[] = {"(module (memory 1 (pagesize 1)))", "(module (memory i64 1 (pagesize 1)))",
+                                             "(module (memory i64 1))", "(module (memory 1))"};
+    int slots, i;
+    for (slots = 0; slots < 2; slots++) {
+        const host_t host = host_of(engine_of(WASM_MEMORY_BOUNDS_GUARDED, 0, slots != 0 ? 65536 : 0,
+                                              slots != 0 ? MIB : 0, false));
+        for (i = 0; i < 4; i++) {
+            const wasmtime_instance_t instance = instance_of(host, plain_module);
+            CHECK(try_instance(host, neighbours[i], &(wasmtime_instance_t){0}));
+            CHECK_OUT_OF_BOUNDS(host, &instance, "load", 70000, 0);
+        }
+        host_delete(host);
+    }
+}
+
+/* The same where nothing is guarded, but a range protected. */
+TEST(a_protected_range_belongs_to_one_memory) {
+    const host_t host = host_of(engine_of(WASM_MEMORY_BOUNDS_CHECKED, MIB, 0, 0, false));
+    wasmtime_instance_t instances[4];
+    int i;
+    for (i = 0; i < 4; i++) {
+        my_wasm_memory_t *memory;
+        instances[i] = instance_of(host, "(module (memory (export \"m\") 1) (func (export \"load\") (param i32)"
+                                         " (result i32) (i32.load8_u (local.get 0))))");
+        memory = ours_named(host, &instances[i], "m");
+        CHECK_OK(my_wasm_memory_protect(memory, 0, 65536, WASM_MEMORY_PROT_NONE));
+        my_wasm_memory_delete(memory);
+    }
+    for (i = 0; i < 4; i++) CHECK_OUT_OF_BOUNDS(host, &instances[i], "load", 5, 0);
+    host_delete(host);
+}
+
 /* What configure does, by hand; with a signal handler and without. */
 TEST(a_host_can_have_wasmtime_check_by_itself) {
     int with_signals;
@@ -536,6 +571,8 @@ int main(void) {
     RUN(too_small_a_guard_is_refused);
     RUN(a_checked_engine_is_refused_where_guards_are_promised);
     RUN(pages_of_one_byte_need_no_guards);
+    RUN(a_fault_belongs_to_one_memory);
+    RUN(a_protected_range_belongs_to_one_memory);
     RUN(a_host_can_have_wasmtime_check_by_itself);
     RUN(a_pool_of_small_slots);
     RUN(memories_that_move_have_to_be_asked_for);
