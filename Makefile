@@ -59,6 +59,8 @@ test-rust: ## Run the Rust tests: the core, the model, the header's freshness
 	@echo "== Rust tests"
 	@$(CARGO) test --locked
 	@$(CARGO) run --locked --quiet --example embedder
+	@echo "== Rust tests, what converts and compares the official tests"
+	@$(CARGO) test --locked --quiet --manifest-path spec/Cargo.toml --target-dir target/spec/build
 	@$(MAKE) --no-print-directory test-model
 	@echo "== Rust tests, heap backend"
 	@RUSTFLAGS="--cfg wasm_memory_portable" $(CARGO) test --locked --lib --test model --test hammer --test store --target-dir target/portable
