@@ -68,6 +68,9 @@ static inline uint64_t faults_now(void) {
     return (uint64_t)usage.ru_minflt;
 }
 
+/* What `ours-kept` keeps of a deleted memory. */
+enum { KEPT_BYTES = 64 << 20 };
+
 enum { MOST_WORDS = 32 };
 
 static void serve(void) {

@@ -2,16 +2,16 @@
 
 use std::fs;
 
-use crate::json::Value;
+use serde_json::{Value, json};
 
 pub fn facts() -> Value {
-    Value::object([
-        ("kernel", read("/proc/sys/kernel/osrelease").into()),
-        ("architecture", std::env::consts::ARCH.into()),
-        ("cpu", cpu().into()),
-        ("cpus", std::thread::available_parallelism().map_or(0, usize::from).into()),
-        ("transparent_huge_pages", read("/sys/kernel/mm/transparent_hugepage/enabled").into()),
-    ])
+    json!({
+        "kernel": read("/proc/sys/kernel/osrelease"),
+        "architecture": std::env::consts::ARCH,
+        "cpu": cpu(),
+        "cpus": std::thread::available_parallelism().map_or(0, usize::from),
+        "transparent_huge_pages": read("/sys/kernel/mm/transparent_hugepage/enabled"),
+    })
 }
 
 /// Processes that wanted a processor during the last minute: how busy the machine is.

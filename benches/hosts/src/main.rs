@@ -75,7 +75,10 @@ fn work(options: &Options) -> Result<bool> {
         return Ok(true);
     }
     table::print(&rows);
-    fs::write(options.out.join("results.json"), json::document(&rows, options, load).to_string())?;
+    fs::write(
+        options.out.join("results.json"),
+        format!("{:#}\n", json::document(&rows, options, load)),
+    )?;
     fs::write(options.out.join("hosts.svg"), chart::draw(&rows))?;
     println!("\nwritten: {0}/results.json, {0}/hosts.svg", options.out.display());
     let with_goal = rows.iter().filter(|row| row.has_goal).count();

@@ -28,8 +28,8 @@ struct Place {
 }
 
 /// A memory behind guards grows by small steps that the system cannot fill with huge pages.
-const GUARDED: &[&str] = &["own", "ours"];
-const CHECKED: &[&str] = &["own", "ours", "ours-huge"];
+const GUARDED: &[&str] = &["own", "ours", "ours-kept"];
+const CHECKED: &[&str] = &["own", "ours", "ours-kept", "ours-huge"];
 
 const PLACES: [Place; 4] = [
     Place {

@@ -6,7 +6,7 @@ use crate::figures::Figures;
 pub const GOAL: f64 = 1.03;
 
 pub struct Row {
-    /// `host/program/measure[/huge]` or `host/instances/module/threads[/pool|/tuned]`.
+    /// `host/program/measure[/kept|/huge]` or `host/instances/module/threads[/pool|/tuned]`.
     pub name: String,
     pub about: String,
     pub kind: Kind,

@@ -3,6 +3,7 @@
 //	own         wazero as it is when nobody tells it anything
 //	ours        one of our engines behind wazero's memory allocator, as it is when nobody tells it anything
 //	ours-pool   the same with our pool
+//	ours-kept   the same with a pool that keeps 64 MiB of a deleted memory for the next
 //	ours-huge   the same as ours, in huge pages
 //
 // It reads commands from standard input and answers them as the hosts in C do: see ../serve.h. The module is compiled
@@ -27,6 +28,8 @@ import (
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 	"github.com/tetratelabs/wazero/sys"
+
+	"wasmmemory"
 )
 
 func giveUp(what string, values ...any) {
@@ -80,11 +83,15 @@ func (h *host) kind(name string) *kind {
 	case "own":
 		fresh = &kind{instantiateOwn, func() uint64 { return 0 }}
 	case "ours":
-		fresh = ourKind(false, false)
+		fresh = ourKind()
 	case "ours-pool":
-		fresh = ourKind(true, false)
+		fresh = ourKind(wasmmemory.WithPool(wasmmemory.PoolOptions{Overflow: true}))
+	case "ours-kept":
+		// Large memories that wait to be cleaned are not there for the next, so each is cleaned at once.
+		fresh = ourKind(wasmmemory.WithPool(wasmmemory.PoolOptions{
+			Overflow: true, KeepResidentBytes: 64 << 20, DecommitBatch: 1}))
 	case "ours-huge":
-		fresh = ourKind(false, true)
+		fresh = ourKind(wasmmemory.WithHugePages())
 	default:
 		giveUp("wazero has no memory called %s", name)
 	}

@@ -7,14 +7,8 @@ import (
 
 // ourKind makes an engine of ours and wazero's way to it. wazero compares every access with the length, so the engine
 // is one that relies on that.
-func ourKind(pool, huge bool) *kind {
-	options := []wasmmemory.Option{wasmmemory.WithBounds(wasmmemory.BoundsChecked)}
-	if pool {
-		options = append(options, wasmmemory.WithPool(wasmmemory.PoolOptions{Overflow: true}))
-	}
-	if huge {
-		options = append(options, wasmmemory.WithHugePages())
-	}
+func ourKind(option ...wasmmemory.Option) *kind {
+	options := append([]wasmmemory.Option{wasmmemory.WithBounds(wasmmemory.BoundsChecked)}, option...)
 	engine, err := wasmmemory.NewEngine(options...)
 	need(err, "no engine of ours")
 	store, err := engine.NewStore()
