@@ -1090,6 +1090,12 @@ TEST(timeouts_are_rounded_up_and_never_wrap) {
     CHECK_EQ(nanoseconds((std::chrono::hours::max)()), longest);
     CHECK_EQ(nanoseconds((std::chrono::nanoseconds::max)()), longest);
     CHECK_EQ(nanoseconds(std::chrono::duration<std::uint64_t>(UINT64_MAX)), longest);
+    // Conversions that multiply before they divide overflow, where the result does not.
+    CHECK_EQ(nanoseconds(std::chrono::duration<std::int64_t, std::ratio<1, 3>>(INT64_C(27000000000))),
+             INT64_C(9000000000000000001));
+    CHECK_EQ(nanoseconds(std::chrono::duration<std::int64_t, std::ratio<1, 1048576>>(INT64_C(1) << 50)),
+             INT64_C(1073741824000000001));
+    CHECK_EQ(nanoseconds(std::chrono::duration<std::int64_t, std::ratio<1, 1048576>>(1 << 20)), 1000000000);
     CHECK_EQ(nanoseconds(std::chrono::duration<double>(INFINITY)), longest);
     CHECK_EQ(nanoseconds(std::chrono::duration<double>(NAN)), 0);
 }

@@ -71,6 +71,9 @@ function(wasm_memory_cargo_build name prefix headers)
         COMMAND "${CMAKE_COMMAND}" -E env --unset=CARGO_BUILD_TARGET "CARGO_TARGET_DIR=${target_dir}"
                 "WASM_MEMORY_SONAME=${cargo_soname}"
                 "${CARGO}" rustc --locked --lib ${profile_flag} --crate-type cdylib,staticlib)
+    # What is made of that is made aside, and staged if it is new: programs are linked again only then.
+    set(aside "${CMAKE_CURRENT_BINARY_DIR}/made")
+    file(MAKE_DIRECTORY "${aside}")
     set(has_tools FALSE)
     if(UNIX AND NOT APPLE AND CMAKE_LINKER AND CMAKE_OBJCOPY AND CMAKE_NM AND CMAKE_AR)
         set(has_tools TRUE)
@@ -78,7 +81,7 @@ function(wasm_memory_cargo_build name prefix headers)
     if(has_tools)
         list(APPEND commands
             COMMAND "${CMAKE_COMMAND}" "-DLINKER=${CMAKE_LINKER}" "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DNM=${CMAKE_NM}"
-                    "-DAR=${CMAKE_AR}" "-DSOURCE=${made_static}" "-DRESULT=${staged}/${static}" "-DPREFIX=${prefix}"
+                    "-DAR=${CMAKE_AR}" "-DSOURCE=${made_static}" "-DRESULT=${aside}/${static}" "-DPREFIX=${prefix}"
                     -P "${CMAKE_CURRENT_SOURCE_DIR}/cmake/one_object.cmake")
     elseif(prefix)
         message(FATAL_ERROR "WASM_MEMORY_SYMBOL_PREFIX needs a system with ELF files, and ld, objcopy, nm and ar of "
@@ -86,29 +89,32 @@ function(wasm_memory_cargo_build name prefix headers)
                             "nm \"${CMAKE_NM}\", ar \"${CMAKE_AR}\"")
     else()
         list(APPEND commands
-            COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${made_static}" "${staged}/${static}")
+            COMMAND "${CMAKE_COMMAND}" -E copy "${made_static}" "${aside}/${static}")
     endif()
     if(prefix)
         # The same options as build.rs gives for the plain one.
-        file(WRITE "${staged}/${name}.map" "{ global: ${prefix}wasm_*; local: *; };\n")
+        file(WRITE "${aside}/${name}.map" "{ global: ${prefix}wasm_*; local: *; };\n")
         list(APPEND commands
-            COMMAND "${CMAKE_C_COMPILER}" -shared -o "${staged}/${full}" "-Wl,-soname,${soname}"
-                    "-Wl,--version-script=${staged}/${name}.map" -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,nodelete
-                    -Wl,-Bsymbolic-functions -Wl,--whole-archive "${staged}/${static}" -Wl,--no-whole-archive
+            COMMAND "${CMAKE_C_COMPILER}" -shared -o "${aside}/${full}" "-Wl,-soname,${soname}"
+                    "-Wl,--version-script=${aside}/${name}.map" -Wl,--gc-sections -Wl,-z,relro,-z,now,-z,nodelete
+                    -Wl,-Bsymbolic-functions -Wl,--whole-archive "${aside}/${static}" -Wl,--no-whole-archive
                     ${system_list})
     else()
-        list(APPEND commands COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${made_shared}" "${staged}/${full}")
+        list(APPEND commands COMMAND "${CMAKE_COMMAND}" -E copy "${made_shared}" "${aside}/${full}")
     endif()
+    if(CMAKE_STRIP AND profile STREQUAL "release" AND NOT APPLE)
+        # Rust's standard library brings megabytes of debug information that no program wants to link.
+        list(APPEND commands COMMAND "${CMAKE_STRIP}" --strip-debug "${aside}/${static}")
+        if(prefix)
+            list(APPEND commands COMMAND "${CMAKE_STRIP}" --strip-debug "${aside}/${full}")
+        endif()
+    endif()
+    foreach(file IN ITEMS "${full}" "${static}")
+        list(APPEND commands COMMAND "${CMAKE_COMMAND}" -E copy_if_different "${aside}/${file}" "${staged}/${file}")
+    endforeach()
     foreach(link IN LISTS links)
         list(APPEND commands COMMAND "${CMAKE_COMMAND}" -E create_symlink "${full}" "${link}")
     endforeach()
-    if(CMAKE_STRIP AND profile STREQUAL "release" AND NOT APPLE)
-        # Rust's standard library brings megabytes of debug information that no program wants to link.
-        list(APPEND commands COMMAND "${CMAKE_STRIP}" --strip-debug "${staged}/${static}")
-        if(prefix)
-            list(APPEND commands COMMAND "${CMAKE_STRIP}" --strip-debug "${staged}/${full}")
-        endif()
-    endif()
     # Cargo knows best what is out of date, so it is asked at every build.
     add_custom_target(${name}_cargo ALL ${commands}
         BYPRODUCTS "${staged}/${full}" ${links} "${staged}/${static}"

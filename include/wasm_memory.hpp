@@ -48,6 +48,7 @@
 #include <memory>
 #include <new>
 #include <optional>
+#include <ratio>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -466,6 +467,9 @@ std::int64_t nanoseconds(const std::chrono::duration<Rep, Period> &duration) {
     if (!(duration > duration.zero())) return 0;
     const Exact wide = std::chrono::duration_cast<Exact>(duration);
     if (wide.count() >= 9.2e18L) return (std::numeric_limits<std::int64_t>::max)();
+    // In integers the conversion multiplies before it divides: for samples at 44.1 kHz it overflows after 242 days.
+    if (static_cast<long double>(duration.count()) * std::ratio_divide<Period, std::nano>::num >= 9.2e18L)
+        return static_cast<std::int64_t>(wide.count()) + 1;
     return std::chrono::ceil<std::chrono::duration<std::int64_t, std::nano>>(duration).count();
 }
 

@@ -28,7 +28,12 @@
  * Growth and limits. memory.grow of the guest and wasmtime_memory_grow ask wasmtime's limits first, then the type, then
  * the limits and the limiter of the store in which we made the memory. wasmtime passes no reason on: why a growth was
  * refused is the last error of the thread (wasm_memory_last_error) and what the limiter's memory_grow_failed hears.
- * A limiter that answers later cannot be waited for: creation and growth fail with ASYNC_REQUIRED.
+ * A limiter that answers later cannot be waited for: creation and growth fail with ASYNC_REQUIRED. Without may_move
+ * wasmtime itself refuses growth past what is reserved, and asks nobody.
+ *
+ * A shared memory that guests may grow is to be grown by wasmtime_sharedmemory_grow alone: wasmtime decides on the new size
+ * before it asks us, so that growth through a handle at the same moment is told the same previous size. After growth through
+ * a handle, wasmtime_sharedmemory_grow by 0 tells wasmtime the length.
  *
  * Our functions on wasmtime's memories. Bytes that are read, written, filled, erased, discarded, mapped or restored by
  * either side are seen by the other at once. The length is another matter: wasmtime keeps a copy. After growth through a
