@@ -18,7 +18,7 @@ func (m *Memory) Read(offset uint64, buffer []byte) error {
 		return err
 	}
 	defer m.leave()
-	return failure(op, C.wmgo_memory_read(m.handle.pointer, C.uint64_t(offset), unsafe.Pointer(unsafe.SliceData(buffer)),
+	return failure(op, C.wmgo_memory_read(m.handle.pointer, C.uint64_t(offset), (*C.uint8_t)(unsafe.SliceData(buffer)),
 		C.size_t(len(buffer))))
 }
 
@@ -29,7 +29,7 @@ func (m *Memory) Write(offset uint64, bytes []byte) error {
 		return err
 	}
 	defer m.leave()
-	return failure(op, C.wmgo_memory_write(m.handle.pointer, C.uint64_t(offset), unsafe.Pointer(unsafe.SliceData(bytes)),
+	return failure(op, C.wmgo_memory_write(m.handle.pointer, C.uint64_t(offset), (*C.uint8_t)(unsafe.SliceData(bytes)),
 		C.size_t(len(bytes))))
 }
 
@@ -55,7 +55,7 @@ func (m *Memory) ReadAt(buffer []byte, offset int64) (int, error) {
 	if len(buffer) == 0 {
 		return 0, end
 	}
-	err := failure(op, C.wmgo_memory_read(m.handle.pointer, C.uint64_t(offset), unsafe.Pointer(unsafe.SliceData(buffer)),
+	err := failure(op, C.wmgo_memory_read(m.handle.pointer, C.uint64_t(offset), (*C.uint8_t)(unsafe.SliceData(buffer)),
 		C.size_t(len(buffer))))
 	if err != nil {
 		return 0, err
@@ -100,11 +100,12 @@ func (m *Memory) Bytes() ([]byte, error) {
 }
 
 // WithData lends the bytes to a function that reads them, without a copy, of any unshared memory. Until it returns,
-// everything that writes or grows the memory answers ErrBorrowed. The slice must not be kept.
+// everything that writes or grows the memory answers ErrBorrowed. The slice must not be kept. A panic of the function
+// comes out here; runtime.Goexit (and with it t.FailNow) must not be called in it: nothing would ever end the loan.
 func (m *Memory) WithData(use func(data []byte)) error { return m.lend("Memory.WithData", use, false) }
 
 // WithDataMut lends the bytes to a function that may change them. Until it returns, everything that uses the memory
-// answers ErrBorrowed. The slice must not be kept.
+// answers ErrBorrowed. The slice must not be kept, nor runtime.Goexit called, as with WithData.
 func (m *Memory) WithDataMut(use func(data []byte)) error {
 	return m.lend("Memory.WithDataMut", use, true)
 }

@@ -348,11 +348,11 @@ void wmgo_memory_host_info_set(void *memory, uintptr_t info) {
 uintptr_t wmgo_memory_host_info(void *memory) { return (uintptr_t)wasm_memory_get_host_info(memory); }
 
 /* Go has a pointer for an empty slice or has none; the library wants to see none. */
-wmgo_outcome wmgo_memory_read(void *memory, uint64_t offset, void *buffer, size_t length) {
+wmgo_outcome wmgo_memory_read(void *memory, uint64_t offset, uint8_t *buffer, size_t length) {
     return CALL(wasm_memory_read(memory, offset, length != 0 ? buffer : NULL, length));
 }
 
-wmgo_outcome wmgo_memory_write(void *memory, uint64_t offset, const void *bytes, size_t length) {
+wmgo_outcome wmgo_memory_write(void *memory, uint64_t offset, const uint8_t *bytes, size_t length) {
     return CALL(wasm_memory_write(memory, offset, length != 0 ? bytes : NULL, length));
 }
 
@@ -525,7 +525,7 @@ wmgo_outcome wmgo_memory_close_waiters(void *memory) { return CALL(wasm_memory_c
 
 /* --- segments and images ----------------------------------------------------------------------------------------- */
 
-wmgo_pointer wmgo_segment_new(const void *bytes, size_t length) {
+wmgo_pointer wmgo_segment_new(const uint8_t *bytes, size_t length) {
     return POINTER(wasm_data_segment_new(length != 0 ? bytes : NULL, length), WASM_MEMORY_OUT_OF_MEMORY);
 }
 

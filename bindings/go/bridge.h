@@ -3,6 +3,9 @@
  * it returns. A goroutine may be on another thread at its next call, and the sentence belongs to the thread.
  *
  * Results come back by value, so that Go need not allocate a place for them.
+ *
+ * Bytes of the caller's come as uint8_t *, never as void *: behind an untyped pointer Go looks at the whole object, and
+ * refuses a buffer that lies in a struct which has pointers as well.
  */
 #ifndef WMGO_BRIDGE_H
 #define WMGO_BRIDGE_H
@@ -85,8 +88,8 @@ wmgo_outcome wmgo_memory_accessible(void *memory, uintptr_t *start, size_t *leng
 wmgo_outcome wmgo_memory_store_data(void *memory, uintptr_t *data);
 void wmgo_memory_host_info_set(void *memory, uintptr_t info);
 uintptr_t wmgo_memory_host_info(void *memory);
-wmgo_outcome wmgo_memory_read(void *memory, uint64_t offset, void *buffer, size_t length);
-wmgo_outcome wmgo_memory_write(void *memory, uint64_t offset, const void *bytes, size_t length);
+wmgo_outcome wmgo_memory_read(void *memory, uint64_t offset, uint8_t *buffer, size_t length);
+wmgo_outcome wmgo_memory_write(void *memory, uint64_t offset, const uint8_t *bytes, size_t length);
 wmgo_number wmgo_memory_load8(void *memory, uint64_t offset);
 wmgo_number wmgo_memory_load16(void *memory, uint64_t offset);
 wmgo_number wmgo_memory_load32(void *memory, uint64_t offset);
@@ -129,7 +132,7 @@ wmgo_number wmgo_memory_atomic_notify(void *memory, uint64_t offset, uint32_t co
 wmgo_number wmgo_memory_interrupt_waiters(void *memory);
 wmgo_outcome wmgo_memory_close_waiters(void *memory);
 
-wmgo_pointer wmgo_segment_new(const void *bytes, size_t length);
+wmgo_pointer wmgo_segment_new(const uint8_t *bytes, size_t length);
 
 /* The bytes of all segments lie one behind the other in `bytes`: an array of pointers to Go may not be given to C. */
 wmgo_pointer wmgo_image_new(const uint64_t *offsets, const uint64_t *lengths, size_t count, const void *bytes);

@@ -18,7 +18,7 @@ type DataSegment struct{ handle handle }
 
 // NewDataSegment makes a segment of a copy of the bytes.
 func NewDataSegment(bytes []byte) (*DataSegment, error) {
-	made := C.wmgo_segment_new(unsafe.Pointer(unsafe.SliceData(bytes)), C.size_t(len(bytes)))
+	made := C.wmgo_segment_new((*C.uint8_t)(unsafe.SliceData(bytes)), C.size_t(len(bytes)))
 	if err := failure("NewDataSegment", made.outcome); err != nil {
 		return nil, err
 	}

@@ -96,6 +96,26 @@ func TestReadsAndWrites(t *testing.T) {
 	fails(t, memory.Write(65537, nil), ErrOutOfBounds)
 }
 
+// Go lets nothing go to C that has pointers to Go in it. What lies beside a buffer must not count.
+func TestBuffersBesidePointers(t *testing.T) {
+	memory := newMemory(t, Pages(1, 1))
+	session := &struct {
+		name   *string
+		buffer [8]byte
+	}{name: new(string)}
+	copy(session.buffer[:], "wasm")
+	ok(t, memory.Write(16, session.buffer[:]))
+	clear(session.buffer[:])
+	ok(t, memory.Read(16, session.buffer[:]))
+	equal(t, string(session.buffer[:4]), "wasm")
+	clear(session.buffer[:])
+	equal(t, must(memory.ReadAt(session.buffer[:], 16))(t), 8)
+	equal(t, string(session.buffer[:4]), "wasm")
+	equal(t, must(memory.WriteAt(session.buffer[:], 32))(t), 8)
+	must(NewDataSegment(session.buffer[:]))(t).Close()
+	must(NewImage(Segment{Bytes: session.buffer[:]}))(t).Close()
+}
+
 func TestIO(t *testing.T) {
 	memory := newMemory(t, Pages(1, 2))
 	n, err := memory.WriteAt([]byte("tail"), 65532)

@@ -179,6 +179,7 @@ type block struct {
 	held      bool // by wazero's object of the memory, too: closed when that is garbage
 	abandoned bool // counted as one that waits for the garbage collector
 	linear    weak.Pointer[linear]
+	object    uintptr // wazero's object of the memory, once somebody asked; only compared
 }
 
 // linear is a block as wazero sees it, until it frees it. It never frees that of a module which failed to be
@@ -371,7 +372,7 @@ func (a *Allocator) Instantiate(ctx context.Context, r wazero.Runtime, compiled 
 		return nil, err
 	}
 	if memory := memoryOf(module); memory != nil {
-		if b := a.find(memory); b != nil {
+		if b := a.find(module, memory); b != nil {
 			b.use(module, memory)
 		}
 	}
@@ -401,16 +402,30 @@ func memoryOf(module api.Module) api.Memory {
 	return memory
 }
 
-// find looks up the memory by its base, which no two live ones share and which never moves.
-func (a *Allocator) find(memory api.Memory) *block {
+// find looks up the memory by its base, which no two live ones share and which never moves. wazero's object of a memory
+// that was freed has the base still, where another memory may be now: that one has another object.
+func (a *Allocator) find(module api.Module, memory api.Memory) *block {
 	start, ok := memory.Read(0, 0)
 	if !ok {
 		return nil
 	}
 	base := uintptr(unsafe.Pointer(unsafe.SliceData(start)))
 	a.lock.Lock()
-	defer a.lock.Unlock()
-	return a.byBase[base].Value()
+	b := a.byBase[base].Value()
+	a.lock.Unlock()
+	if b == nil {
+		return nil
+	}
+	object := uintptr(reflect.ValueOf(memory).UnsafePointer())
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	if b.object == 0 && !module.IsClosed() {
+		b.object = object
+	}
+	if b.object != object {
+		return nil
+	}
+	return b
 }
 
 // Memory is the memory of a module, its own or the one that it imports. It is closed with the module: Clone it to keep
@@ -420,7 +435,7 @@ func (a *Allocator) Memory(module api.Module) (_ *wasmmemory.Memory, err error) 
 	if memory == nil {
 		return nil, fmt.Errorf("wazeromemory: Allocator.Memory: the module has no memory: %w", wasmmemory.ErrInvalidArgument)
 	}
-	b := a.find(memory)
+	b := a.find(module, memory)
 	if b == nil {
 		return nil, fmt.Errorf("wazeromemory: Allocator.Memory: the memory of module %q is not one of this allocator's, or "+
 			"was freed: %w", module.Name(), wasmmemory.ErrInvalidArgument)

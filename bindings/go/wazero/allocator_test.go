@@ -439,6 +439,22 @@ func TestImporters(t *testing.T) {
 	})
 }
 
+// The pool gives the place of a memory to the next. Whoever had the one before must not get at it.
+func TestClosedModulesDoNotMeetTheNext(t *testing.T) {
+	eachEngine(t, wazeromemory.Options{}, func(h *host) {
+		closed := h.instantiate("guest", "closed")
+		h.ok(closed.Close(h.ctx))
+		for range pool {
+			next := h.instantiate("guest", "")
+			h.call(next, "store", 64, 4321)
+			_, err := h.allocator.Memory(closed)
+			h.fails(err, wasmmemory.ErrInvalidArgument, `"closed"`, "was freed")
+			h.fails(h.allocator.Reset(h.ctx, closed, nil), wasmmemory.ErrInvalidArgument, "was freed")
+			h.is(h.call(next, "load", 64), uint32(4321))
+		}
+	})
+}
+
 func TestFreeByCollector(t *testing.T) {
 	eachEngine(t, wazeromemory.Options{FreeByCollector: true}, func(h *host) {
 		guest := h.instantiate("guest", "guest")

@@ -24,9 +24,18 @@ static const wasm_rt_exnref_t wasm_rt_exnref_null_value = {NULL, 0, {0}};
 
 WASM_RT_DECLARE_TABLE(exnref);
 
-/* Where a throw jumps to. */
-#define WASM_RT_UNWIND_TARGET jmp_buf
-#define wasm_rt_try(target) setjmp(target)
+/* Where a throw jumps to, and how many calls are under way there: those that the throw ends count no more. */
+typedef struct wasm_rt_unwind_target_t {
+    jmp_buf place;
+    uint32_t depth;
+} wasm_rt_unwind_target_t;
+
+#define WASM_RT_UNWIND_TARGET wasm_rt_unwind_target_t
+#if WASM_RT_STACK_DEPTH_COUNT
+#define wasm_rt_try(target) ((target).depth = wasm_rt_call_stack_depth, setjmp((target).place))
+#else
+#define wasm_rt_try(target) setjmp((target).place)
+#endif
 
 WASM_RT_UNWIND_TARGET *wasm_rt_get_unwind_target(void);
 void wasm_rt_set_unwind_target(WASM_RT_UNWIND_TARGET *target);

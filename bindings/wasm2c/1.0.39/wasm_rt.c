@@ -146,7 +146,10 @@ void wasm_rt_throw(void) {
     if (self.unwind_target == NULL) {
         wasm_rt_trap(WASM_RT_TRAP_UNCAUGHT_EXCEPTION);
     }
-    longjmp(*self.unwind_target, 1);
+#if WASM_RT_STACK_DEPTH_COUNT
+    wasm_rt_call_stack_depth = self.unwind_target->depth;
+#endif
+    longjmp(self.unwind_target->place, 1);
 }
 
 /* --- faults ------------------------------------------------------------------------------------------------------- */
@@ -232,7 +235,8 @@ static void install_handler(int signal_number, struct sigaction *before, bool *i
         die("the present handler of faults could not be asked for");
     }
     /* Somebody came after us and passes on to us: once more in front of that would be a circle. */
-    bool reached = *in_chain && ((present.sa_flags & SA_SIGINFO) != 0 || present.sa_handler != SIG_DFL);
+    bool reached = *in_chain && ((present.sa_flags & SA_SIGINFO) != 0 ||
+                                 (present.sa_handler != SIG_DFL && present.sa_handler != SIG_IGN));
     if (reached) {
         return;
     }

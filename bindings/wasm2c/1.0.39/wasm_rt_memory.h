@@ -56,7 +56,7 @@ bool wasm_rt_memory_matches(const wasm_rt_memory_t *memory, uint64_t initial_pag
 bool wasm_rt_memory_is_guard(const void *address);
 
 /*
- * Imports of modules that wasm2c-waits has prepared (../waits): the first half of each memory.atomic.wait32, wait64 and
+ * Imports of modules that wasm2c-prepare has prepared (../prepare): the first half of each memory.atomic.wait32, wait64 and
  * notify. The second half is the growth by 0 that follows, which tells the memory. `struct w2c_waits` has no members;
  * pass NULL for it to the function that instantiates.
  */

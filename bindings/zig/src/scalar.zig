@@ -6,14 +6,14 @@ const builtin = @import("builtin");
 /// The unsigned integer with the bits of a type, or a compile error for one that has no such form.
 ///
 /// Integers and floats of 8 to 128 bits; `[16]u8`, and vectors of 128 bits, for a v128; packed structs, and enums that
-/// are not exhaustive, because a guest may write any bits.
+/// are not exhaustive, because a guest may write any bits. The same holds for the fields of packed structs.
 pub fn Bits(comptime T: type) type {
     const bits = switch (@typeInfo(T)) {
         .int => |info| info.bits,
         .float => |info| info.bits,
         .vector => if (@sizeOf(T) == 16 and @bitSizeOf(T) == 128) 128 else 0,
         .array => |info| if (info.child == u8 and info.len == 16) 128 else 0,
-        .@"struct" => |info| if (info.layout == .@"packed") @bitSizeOf(T) else 0,
+        .@"struct" => if (anyBits(T)) @bitSizeOf(T) else 0,
         .@"enum" => |info| if (info.is_exhaustive) 0 else @bitSizeOf(info.tag_type),
         else => 0,
     };
@@ -22,6 +22,24 @@ pub fn Bits(comptime T: type) type {
         else => @compileError("a wasm memory holds integers, floats, packed structs and open enums of 8, 16, 32, 64 " ++
             "or 128 bits, and [16]u8: not " ++ @typeName(T)),
     };
+}
+
+/// Whether a type, as a field of a packed struct, has a meaning for whatever bits there are.
+fn anyBits(comptime T: type) bool {
+    return switch (@typeInfo(T)) {
+        .int, .float, .bool, .void => true,
+        .@"enum" => |info| !info.is_exhaustive,
+        .@"struct" => |info| info.layout == .@"packed" and fieldsHaveAnyBits(info.fields),
+        .@"union" => |info| info.layout == .@"packed" and fieldsHaveAnyBits(info.fields),
+        else => false,
+    };
+}
+
+fn fieldsHaveAnyBits(comptime fields: anytype) bool {
+    inline for (fields) |field| {
+        if (!anyBits(field.type)) return false;
+    }
+    return true;
 }
 
 /// The value whose bits these are.

@@ -13,6 +13,8 @@ const expectError = std.testing.expectError;
 const end = support.page;
 
 const Flags = packed struct(u16) { low: u4, middle: u8, high: u4 };
+const Kind = enum(u8) { text = 1, _ };
+const Header = packed struct(u32) { kind: Kind, flags: Flags, last: bool, rest: u7 = 0 };
 const Errno = enum(u32) { success = 0, again = 6, _ };
 
 test "each type is loaded as it was stored, and lies little-endian" {
@@ -33,6 +35,7 @@ test "each type is loaded as it was stored, and lies little-endian" {
         .{ f32, 1.0, "\x00\x00\x80\x3f" },
         .{ f64, -2.0, "\x00\x00\x00\x00\x00\x00\x00\xc0" },
         .{ Flags, Flags{ .low = 1, .middle = 0x23, .high = 4 }, "\x31\x42" },
+        .{ Header, Header{ .kind = .text, .flags = @bitCast(@as(u16, 0x4231)), .last = true }, "\x01\x31\x42\x01" },
         .{ Errno, Errno.again, "\x06\x00\x00\x00" },
         .{ Errno, @as(Errno, @enumFromInt(77)), "\x4d\x00\x00\x00" },
         .{ u128, 0x706f6e6d6c6b6a696867666564636261, "abcdefghijklmnop" },

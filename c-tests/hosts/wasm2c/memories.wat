@@ -90,6 +90,10 @@
     (try (result i32)
       (do (throw $tag (local.get 0)))
       (catch $tag (i32.add (i32.const 1)))))
-  (func (export "throw") (param i32) (throw $tag (local.get 0)))
+  (func $thrower (export "throw") (param i32) (throw $tag (local.get 0)))
+  (func (export "catch_many") (param i32)
+    (loop $more
+      (drop (try (result i32) (do (call $thrower (i32.const 1)) (i32.const 0)) (catch $tag)))
+      (br_if $more (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
   (func (export "call_host") (param i32) (result i32) (call $host (local.get 0)))
   (func (export "divide") (param i32 i32) (result i32) (i32.div_s (local.get 0) (local.get 1))))

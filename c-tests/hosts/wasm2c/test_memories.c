@@ -178,6 +178,11 @@ static void divide(void *none) {
     w2c_memories_divide(&guest, 1, 0);
 }
 
+static void catch_many(void *none) {
+    (void)none;
+    w2c_memories_catch_many(&guest, 2000);
+}
+
 static void nest(void *inner) {
     *(wasm_rt_trap_t *)inner = wasm_rt_catch(divide, NULL);
     /* The outer catch is in force again. */
@@ -192,6 +197,8 @@ static void traps_have_their_reasons(void) {
     CHECK_TRAP(WASM_RT_TRAP_OOB, w2c_memories_shared_load(&guest, PAGE));
     CHECK_TRAP(WASM_RT_TRAP_UNCAUGHT_EXCEPTION, (w2c_memories_throw(&guest, 1), 0));
     CHECK(w2c_memories_catch(&guest, 41) == 42);
+    /* Each exception out of a call once cost a level of the calls that are counted, and 500 were all there are. */
+    CHECK(wasm_rt_catch(catch_many, NULL) == WASM_RT_TRAP_NONE);
     uint32_t result = 0;
     /* Twice: nothing of the first is left behind. */
     CHECK(wasm_rt_catch(recurse, &result) == WASM_RT_TRAP_EXHAUSTION);

@@ -30,7 +30,7 @@ use wasm_encoder::reencode::{self, Reencode, utils};
 use wasm_encoder::{Instruction, SectionId, ValType};
 use wasmparser::{
     CompositeInnerType, ConstExpr, ElementItems, ElementKind, FuncType, MemArgTarget, Operator,
-    Parser, Payload, TypeRef,
+    Parser, Payload, TypeRef, Validator, WasmFeatures,
 };
 
 /// The module that the imports for waits and notifies are of. The runtime defines `w2c_waits_wait32` and so on.
@@ -49,7 +49,8 @@ const IMPORTS: [(&str, &[ValType], ValType); 6] = [
 /// Why a module could not be prepared.
 #[derive(Debug)]
 pub enum Error {
-    /// It is no WebAssembly module, or uses what this tool does not know.
+    /// It is no WebAssembly module, or not a valid one, or uses what this tool does not know. (What needs no preparing
+    /// is not validated here: wasm2c does that.)
     Malformed(String),
     /// It has an import module of the name that the tool needs.
     NameTaken,
@@ -125,6 +126,8 @@ pub fn prepare(module: &[u8]) -> Result<Prepared, Error> {
     if facts.waits > 0 && facts.name_taken {
         return Err(Error::NameTaken);
     }
+    // What is added could make a wrong index a right one, and what is replaced is no longer there to be looked at.
+    Validator::new_with_features(WasmFeatures::all()).validate_all(module)?;
     let mut output = wasm_encoder::Module::new();
     Rewriter { facts, in_element: false, imports: false, functions: false, code: false }
         .parse_core_module(&mut output, Parser::new(0), module)?;

@@ -166,3 +166,34 @@ fn what_cannot_be_done_is_said() {
     .unwrap();
     assert!(prepare(&taken).unwrap_err().to_string().contains("`waits`"));
 }
+
+/// A module that is not valid must not become valid by what is added to it, or by what is replaced.
+#[test]
+fn what_is_not_valid_does_not_become_so() {
+    let module = |ty: u8, code: &[u8]| {
+        let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+        // Types [] -> [] and [] -> [i32], one function, and a shared memory.
+        bytes.extend([1, 8, 2, 0x60, 0, 0, 0x60, 0, 1, 0x7f, 3, 2, 1, ty, 5, 4, 1, 3, 1, 1]);
+        let size = u8::try_from(code.len()).unwrap();
+        bytes.extend([10, size + 4, 1, size + 2, 0]);
+        bytes.extend(code);
+        bytes.push(0x0b);
+        bytes
+    };
+    let wait = |alignment: u8| [0x41, 0, 0x41, 0, 0x42, 0, 0xfe, 1, alignment, 0, 0x1a];
+    assert_eq!(prepare(&module(0, &wait(2))).unwrap().waits, 1);
+    for (wrong, why) in [
+        (module(0, &wait(0)), "alignment"),
+        (module(2, &wait(2)), "unknown type 2"),
+        // With one import more, the next of these would be the function that was the first.
+        (module(0, &[&wait(2)[..], &[0x10, 1]].concat()), "unknown function 1"),
+        (module(0, &[&wait(2)[..], &[0x10, 255, 255, 255, 255, 15]].concat()), "unknown function"),
+    ] {
+        match prepare(&wrong) {
+            Err(Error::Malformed(said)) => {
+                assert!(said.contains(why), "{said:?} does not say {why:?}")
+            }
+            other => panic!("{why}: {other:?}"),
+        }
+    }
+}
