@@ -53,7 +53,7 @@ prefixes:
 	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
 	@$(MAKE) --no-print-directory install PREFIX=target/prefixed WASM_MEMORY_SYMBOL_PREFIX=my_
 
-test: lint test-rust test-c test-hosts ## Run all tests: Rust, C through the installed library, packages, languages, hosts
+test: lint test-rust test-hosts test-c ## Run all tests: Rust, C through the installed library, packages, languages, hosts
 
 test-rust: ## Run the Rust tests: the core, the model, the header's freshness
 	@echo "== Rust tests"
