@@ -1,8 +1,10 @@
-//! Names the shared library to the linker and closes it against interposition.
+//! Compiles the part that is C, names the shared library to the linker and closes it against interposition.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=WASM_MEMORY_SONAME");
+
+    compile_traps();
 
     let target = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
     match target.as_str() {
@@ -24,6 +26,24 @@ fn main() {
         }
         "macos" | "ios" => link_arg("-Wl,-install_name,@rpath/libwasm_memory.dylib"),
         _ => {}
+    }
+}
+
+/// `src/sys/traps.rs` says where there is a part in C, and why.
+fn compile_traps() {
+    println!("cargo:rerun-if-changed=src/sys/trap.c");
+    println!("cargo:rerun-if-changed=src/sys/trap.h");
+    let is_set = |name| std::env::var_os(name).is_some();
+    if is_set("CARGO_CFG_UNIX") && !is_set("CARGO_CFG_WASM_MEMORY_PORTABLE") {
+        cc::Build::new()
+            .file("src/sys/trap.c")
+            .std("gnu11")
+            .warnings(true)
+            .extra_warnings(true)
+            .flag_if_supported("-fvisibility=hidden")
+            // A debug build is for finding defects in Rust; the cost of a caught call is measured in both.
+            .opt_level(2)
+            .compile("wasm_memory_trap");
     }
 }
 

@@ -528,6 +528,68 @@ typedef int32_t wasm_memory_rmw_op_t;
 typedef int32_t wasm_memory_wait_result_t;
 
 /**
+ * What an address is to the memories that live now.
+ */
+typedef int32_t wasm_memory_fault_kind_t;
+
+/**
+ * What an address is: see `wasm_memory_classify_fault`.
+ */
+typedef struct wasm_memory_fault_t {
+    /**
+     * Set to `sizeof(wasm_memory_fault_t)` before the call.
+     */
+    size_t struct_size;
+    /**
+     * One of the `WASM_MEMORY_FAULT_` constants.
+     */
+    wasm_memory_fault_kind_t kind;
+    /**
+     * The address from the base of the memory, in bytes; an address before the base wraps. 0 for FOREIGN.
+     */
+    uint64_t offset;
+    /**
+     * The length of the memory in bytes; 0 for FOREIGN.
+     */
+    uint64_t byte_length;
+    /**
+     * The memory's (`wasm_memory_view`), which tells which memory it is; NULL for FOREIGN. Not to be read after the memory
+     * was deleted.
+     */
+    const struct wasm_memory_view_t *view;
+} wasm_memory_fault_t;
+
+/**
+ * What ended a call: see `wasm_memory_catch_trap`.
+ */
+typedef struct wasm_memory_trap_t {
+    /**
+     * Set to `sizeof(wasm_memory_trap_t)` before the call.
+     */
+    size_t struct_size;
+    /**
+     * GUARD or PROTECTED; ACCESSIBLE for a mapped file that was cut short.
+     */
+    wasm_memory_fault_kind_t kind;
+    /**
+     * The address from the base of the memory, in bytes; an address before the base wraps.
+     */
+    uint64_t offset;
+    /**
+     * The length of the memory in bytes.
+     */
+    uint64_t byte_length;
+    /**
+     * The address that was touched.
+     */
+    size_t address;
+    /**
+     * The memory's (`wasm_memory_view`), which tells which memory it is.
+     */
+    const struct wasm_memory_view_t *view;
+} wasm_memory_trap_t;
+
+/**
  * What a memory is made of, and what has happened to it; sizes in bytes.
  */
 typedef struct wasm_memory_stats_t {
@@ -783,6 +845,26 @@ typedef struct wasm_memory_stats_t {
  * The time was over before a notify came.
  */
 #define WASM_MEMORY_WAIT_TIMED_OUT 2
+
+/**
+ * Of no live memory.
+ */
+#define WASM_MEMORY_FAULT_FOREIGN 0
+
+/**
+ * In a memory, where nothing that the library knows of keeps an access away.
+ */
+#define WASM_MEMORY_FAULT_ACCESSIBLE 1
+
+/**
+ * In the range that `wasm_memory_accessible` tells of a memory, but not in the memory.
+ */
+#define WASM_MEMORY_FAULT_GUARD 2
+
+/**
+ * In a memory, in a range that `wasm_memory_protect` has protected or that a file is mapped in for reading only.
+ */
+#define WASM_MEMORY_FAULT_PROTECTED 3
 
 #ifdef __cplusplus
 extern "C" {
@@ -3194,6 +3276,87 @@ wasm_memory_status_t wasm_memory_interrupt_waiters(struct wasm_memory_t *memory,
  */
 WASM_MEMORY_API
 wasm_memory_status_t wasm_memory_close_waiters(struct wasm_memory_t *memory);
+
+/**
+ * What an address is to the memories that live now, for a handler of faults that asks whether a fault is a guest's trap.
+ *
+ * It is async-signal-safe: it takes no lock, waits for nobody, allocates nothing and leaves `errno` alone, whatever it has
+ * interrupted. All memories are known: guarded, checked, on the heap, shared, imported, made by the host. A memory that
+ * another thread makes or deletes at the moment is or is not there. Where a host says that several of its memories have
+ * the same bytes, any of them is told.
+ *
+ * Parameters: `address`: any, for example `si_addr`; it is not read. `out`: the caller sets its `struct_size`; the fields that
+ * fit are written whole, `struct_size` is left alone.
+ * Returns: `OK` (also for an address of no memory, which is `FOREIGN`), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a
+ * `struct_size` below that of itself: nothing is written).
+ * Ownership: none passes; `view` belongs to the memory.
+ * Threads: any, also in signal handlers.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_classify_fault(const void *address,
+                                                struct wasm_memory_fault_t *out);
+
+/**
+ * Installs handlers of faults for the process (`SIGSEGV` and `SIGBUS`; on Windows, a vectored exception handler), which
+ * `wasm_memory_catch_trap` needs. Nothing else in this library installs any.
+ *
+ * They are installed once: further calls count. Each fault that is not a trap goes to what was there before, with its
+ * flags and its mask, be that a handler or the default. A handler that is set later gets the faults first, and should
+ * hand on what is not its own to the one that it has replaced.
+ *
+ * Parameters: none.
+ * Returns: `OK`, `UNSUPPORTED` (this build knows no way to on this system), `OUT_OF_MEMORY` (the system refused, with
+ * `errno`; `EAGAIN` after other handlers were set above ours eight times).
+ * Ownership: each call is to be undone by one of `wasm_memory_trap_handlers_uninstall`.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_trap_handlers_install(void);
+
+/**
+ * Undoes one `wasm_memory_trap_handlers_install`. The last one brings back what was there before.
+ *
+ * Where another handler was set above ours meanwhile, that one stays. Ours is then below it for good, and hands
+ * everything on to what was there before: so the library must not be unloaded (its shared form never is).
+ *
+ * Parameters: none.
+ * Returns: `OK`, `INVALID_ARGUMENT` (nothing is installed).
+ * Ownership: see `wasm_memory_trap_handlers_install`.
+ * Threads: any.
+ * Invalidates: with the last one, the catching by `wasm_memory_catch_trap` that is going on: faults there go to the host.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_trap_handlers_uninstall(void);
+
+/**
+ * Calls `body(env)`, and ends it when it touches what belongs to a memory and may not be touched: a guard, a protected range,
+ * what lies behind the end of a mapped file. All other faults go to whoever handled them before.
+ *
+ * The body is left by `longjmp`. So neither it nor what it calls may hold what has to be released: no lock, no C++ object with a
+ * destructor, no frame of Go or Rust. It must return on the thread and stack that it was called on, and not be left in
+ * another way. The body may call this library, and this function; what functions of the library touch or call back
+ * is not ended: a callback that is to be needs a `wasm_memory_catch_trap` of its own. A signal handler that interrupts the body
+ * must not touch guards. Signal mask and floating-point environment stay as the body has left them.
+ *
+ * A thread without an alternate signal stack gets one with its first call, for as long as it lives.
+ *
+ * Parameters: `body`: what is called, on this thread. `env`: passed to it. `out_or_null`: may be NULL; otherwise the caller sets its
+ * `struct_size`, and the fields that fit are written whole, all 0 unless something was touched.
+ * Returns: `OK` (the body has returned), `OUT_OF_BOUNDS` (it touched a guard), `PROTECTED` (it touched a protected
+ * range), `IO` (it touched a mapped file behind the end that the file has now), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size`
+ * below that of itself), `UNSUPPORTED` (no handlers are installed), `OUT_OF_MEMORY` (the thread cannot get what it
+ * needs). With the last four the body was not called.
+ * Ownership: none passes.
+ * Threads: any, several at once.
+ * Invalidates: nothing.
+ * Specification: the trap of an access out of bounds.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_memory_catch_trap(void (*body)(void *env),
+                                            void *env,
+                                            struct wasm_memory_trap_t *out_or_null);
 
 /**
  * The version of the library that runs, for example `"1.2.3"`; it equals the macro

@@ -368,6 +368,50 @@ pub enum Error {
     /// The heap refused an object of the library's own.
     #[error("the heap refused {0} bytes for an object of this library")]
     OutOfHeap(usize),
+    /// A guard that was touched where `catch_trap` watches.
+    #[error(
+        "out of bounds memory access: what wasm_memory_catch_trap has called touched offset {} of a memory of \
+         {memory_bytes} bytes",
+        offset.cast_signed()
+    )]
+    TouchedGuard {
+        /// Where, from the base of the memory; before it, it wraps.
+        offset: u64,
+        /// The size of the memory.
+        memory_bytes: u64,
+    },
+    /// A protected range that was touched where `catch_trap` watches.
+    #[error(
+        "what wasm_memory_catch_trap has called touched offset {offset} of a memory of {memory_bytes} bytes, which is \
+         protected (wasm_memory_protect) or has a file mapped for reading only (wasm_memory_map_file)"
+    )]
+    TouchedProtected {
+        /// Where, from the base of the memory.
+        offset: u64,
+        /// The size of the memory.
+        memory_bytes: u64,
+    },
+    /// What lies behind the end of a mapped file, touched where `catch_trap` watches.
+    #[error(
+        "what wasm_memory_catch_trap has called touched offset {offset} of a memory of {memory_bytes} bytes, where a file \
+         is mapped that has become too short"
+    )]
+    TouchedFileEnd {
+        /// Where, from the base of the memory.
+        offset: u64,
+        /// The size of the memory.
+        memory_bytes: u64,
+    },
+    /// Handlers of faults that the system refuses.
+    #[error(
+        "the system refused the trap handlers (error {}); EAGAIN (11 on Linux) means that other handlers were set above \
+         them again and again",
+        os.0
+    )]
+    TrapHandlers {
+        /// What the system said.
+        os: OsError,
+    },
     /// The host or this version cannot do it.
     #[error("not supported: {0}")]
     Unsupported(&'static str),
@@ -404,7 +448,7 @@ impl Error {
         match self {
             Self::OutOfMemory { os, .. } => Some(*os),
             Self::Descriptor { os, .. } | Self::File { os, .. } if os.0 != 0 => Some(*os),
-            Self::FileShrunk { os, .. } => Some(*os),
+            Self::FileShrunk { os, .. } | Self::TrapHandlers { os } => Some(*os),
             Self::ReservationExceeded { .. }
             | Self::SharedReservationExceeded { .. }
             | Self::ReducedReservationExceeded { .. }

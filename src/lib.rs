@@ -29,6 +29,7 @@
 //! | [`MemoryImage`], [`DataSegment`] | what memories start with or go back to; `memory.init` |
 //! | [`Store`], [`StoreMemory`] | an owner of memories, and what limits them: [`Limits`], a [`Limiter`], an [`AsyncLimiter`] with its [`Ticket`]s and [`MemoryFuture`]s |
 //! | [`MemoryCreator`], [`LinearMemory`] | for hosts that make the bytes themselves |
+//! | [`classify_fault`], [`catch_trap`] | whose a fault is; and a call that a touch of a guard ends |
 //! | [`Error`] | why something failed, with the numbers in its sentence |
 //!
 //! A [`Memory`] that is made without a store has nobody to ask but its type and the system. A runtime with tenants makes
@@ -76,7 +77,8 @@
 //! Compiled guests read base and length from the [`View`] of a memory, whose layout is fixed; its address is, too, as long
 //! as the [`Memory`] is not moved (that of a [`StoreMemory`] never is). Where [`Stats::bounds`] is [`Bounds::Guarded`], they
 //! may leave out their checks: what a 32-bit index and a 32-bit offset can reach faults, unless [`Policy::guard_size`] asks
-//! for less. To turn such a fault into a trap is the runtime's part. Rust never makes a reference to the bytes of a
+//! for less. To turn such a fault into a trap is the runtime's part: its handler asks [`classify_fault`], or it has
+//! [`catch_trap`] do it. Rust never makes a reference to the bytes of a
 //! memory, because guests have pointers to them; that is why [`Memory::with_data`] lends a pointer and not a slice.
 //!
 //! # Rooms
@@ -84,8 +86,9 @@
 //! How the source is laid out. Data flows one way, and `tests/architecture.rs` keeps it so:
 //!
 //! ```text
-//! ffi -> store -> memory -> engine -> pool -> region -> image, plan -> sys
-//!                        -> wait, racy                             -> sys
+//! ffi -> store -> memory -> engine -> pool -> region -> image, plan, directory -> sys
+//!     -> fault -> memory, directory                                            -> sys
+//!                        -> wait, racy                                         -> sys
 //!                              types, units, error, alloc, try_lock, attachment, creator: for all
 //! ```
 //!
@@ -100,6 +103,8 @@
 //! | `pool` | the regions that no memory has now: who gets them next, how many are kept |
 //! | `region` | a piece of address space, held and given back as a whole; how it becomes clean again |
 //! | `image` | what memories start with: bytes that never change, and their file |
+//! | `fault` | whose a fault is, and calls that a fault ends |
+//! | `directory` | which memory an address belongs to, for signal handlers |
 //! | `plan` | address-space arithmetic, without touching any |
 //! | `types`, `units` | memory types and the units of the specification |
 //! | `error`, `alloc` | why things fail; objects whose allocation can fail |
@@ -116,8 +121,10 @@
 mod alloc;
 mod attachment;
 mod creator;
+mod directory;
 mod engine;
 mod error;
+mod fault;
 mod ffi;
 mod image;
 mod memory;
@@ -135,6 +142,7 @@ mod wait;
 pub use creator::{Breach, LinearMemory, MemoryCreator};
 pub use engine::Engine;
 pub use error::{Error, Limit};
+pub use fault::{Fault, FaultKind, Trap, TrapHandlers, catch_trap, classify_fault};
 pub use image::{MemoryImage, Segment};
 pub use memory::{
     AtomicInteger, DataSegment, Hexdump, Memory, RmwOp, Scalar, SharedMemory, Stats, V128, View,

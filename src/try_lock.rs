@@ -6,6 +6,7 @@
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 
 /// A value that one thread has at a time.
 #[derive(Default)]
@@ -18,7 +19,7 @@ pub(crate) struct TryLock<T> {
 unsafe impl<T: Send> Sync for TryLock<T> {}
 
 impl<T> TryLock<T> {
-    pub(crate) fn new(value: T) -> Self {
+    pub(crate) const fn new(value: T) -> Self {
         Self { taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
@@ -27,6 +28,30 @@ impl<T> TryLock<T> {
     pub(crate) fn attempt(&self) -> Option<Taken<'_, T>> {
         let (success, failure) = (Ordering::Acquire, Ordering::Relaxed);
         self.taken.compare_exchange(false, true, success, failure).ok().map(|_| Taken(self))
+    }
+
+    /// The value, when nobody has it any more. In the child of a fork that may be never, unless somebody sees to it: see
+    /// [`TryLock::give_up_for_others`].
+    pub(crate) fn wait(&self) -> Taken<'_, T> {
+        const YIELDS: u32 = 100;
+        let mut attempts = 0u32;
+        loop {
+            if let Some(taken) = self.attempt() {
+                return taken;
+            }
+            if attempts < YIELDS {
+                attempts = attempts.wrapping_add(1);
+                std::thread::yield_now();
+            } else {
+                // Whoever has it does not get the processor.
+                std::thread::sleep(Duration::from_micros(50));
+            }
+        }
+    }
+
+    /// Takes the lock away from whoever has it: for the child of a fork, in which that thread does not exist.
+    pub(crate) fn give_up_for_others(&self) {
+        self.taken.store(false, Ordering::Release);
     }
 
     /// The value, unless somebody has it for much longer than anybody should: in the child of a fork, whoever had it

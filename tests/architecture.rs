@@ -19,18 +19,20 @@ const COMMON: [&str; 7] = ["units", "types", "error", "alloc", "try_lock", "atta
 
 /// Each room and what it may use besides the common ones. `units`, `types` and `error` are below
 /// all others; `error` carries what `sys` found out, so it knows its plain data.
-const ROOMS: [(&str, &[&str]); 18] = [
-    ("ffi", &["store", "memory", "engine", "image", "plan", "sys"]),
+const ROOMS: [(&str, &[&str]); 20] = [
+    ("ffi", &["store", "fault", "memory", "engine", "image", "plan", "sys"]),
+    ("fault", &["memory", "directory", "sys"]),
     ("store", &["memory", "engine", "image", "sys"]),
-    ("memory", &["engine", "image", "region", "plan", "wait", "racy", "sys"]),
+    ("memory", &["engine", "image", "region", "plan", "wait", "racy", "directory", "sys"]),
     ("wait", &["sys"]),
     ("racy", &[]),
     ("engine", &["pool", "image", "region", "plan", "sys"]),
     ("pool", &["image", "region", "plan", "sys"]),
-    ("region", &["image", "plan", "sys"]),
+    ("region", &["image", "plan", "directory", "sys"]),
     ("image", &["sys"]),
     ("plan", &["sys"]),
     ("error", &["sys"]),
+    ("directory", &["sys"]),
     ("creator", &[]),
     ("attachment", &[]),
     ("alloc", &[]),
@@ -54,7 +56,8 @@ fn files(room: &str) -> Vec<PathBuf> {
         return vec![file];
     }
     let folder = fs::read_dir(source().join(room)).unwrap_or_else(|_| panic!("no room {room}"));
-    folder.map(|entry| entry.unwrap().path()).collect()
+    let is_rust = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "rs");
+    folder.map(|entry| entry.unwrap().path()).filter(is_rust).collect()
 }
 
 /// First segments of paths that start at the crate, and of paths into other crates.
@@ -209,7 +212,8 @@ fn no_exported_function_is_called_from_within() {
     struct Exports(BTreeSet<String>);
     impl<'ast> Visit<'ast> for Exports {
         fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-            if function.sig.abi.is_some() {
+            let is_exported = |attribute: &syn::Attribute| matches!(&attribute.meta, syn::Meta::List(list) if list.tokens.to_string() == "no_mangle");
+            if function.attrs.iter().any(is_exported) {
                 self.0.insert(function.sig.ident.to_string());
             }
         }

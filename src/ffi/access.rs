@@ -1,6 +1,6 @@
 //! Bounds-checked access: whole, or not at all.
 
-use super::boundary::status;
+use super::boundary::leaf_status;
 use super::memory::{memory_of, wasm_memory_t};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn wasm_memory_read(
     buffer: *mut c_void,
     length: usize,
 ) -> wasm_memory_status_t {
-    status(|| {
+    leaf_status(|| {
         self::buffer(buffer, length, "buffer")?;
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.read_to(offset, buffer.cast(), length) }
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn wasm_memory_write(
     bytes: *const c_void,
     length: usize,
 ) -> wasm_memory_status_t {
-    status(|| {
+    leaf_status(|| {
         buffer(bytes, length, "bytes")?;
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.write_from(offset, bytes.cast(), length) }
@@ -66,7 +66,7 @@ unsafe fn load<T: Scalar>(
     out: *mut T,
     nothing: T,
 ) -> wasm_memory_status_t {
-    status(|| {
+    leaf_status(|| {
         if out.is_null() {
             return Err(Error::NullArgument("out"));
         }
@@ -86,7 +86,7 @@ unsafe fn store<T: Scalar>(
     value: T,
 ) -> wasm_memory_status_t {
     // SAFETY: passed on.
-    status(|| unsafe { memory_of(memory) }?.store(offset, value))
+    leaf_status(|| unsafe { memory_of(memory) }?.store(offset, value))
 }
 
 /// Loads an unsigned 8-bit integer. It needs no alignment and is little-endian in memory.
@@ -344,7 +344,7 @@ pub unsafe extern "C" fn wasm_memory_store_v128(
     offset: u64,
     value: *const u8,
 ) -> wasm_memory_status_t {
-    status(|| {
+    leaf_status(|| {
         buffer(value, size_of::<V128>(), "value")?;
         // SAFETY: the contract of the ABI: not NULL, so sixteen bytes.
         unsafe { memory_of(memory)?.store(offset, value.cast::<V128>().read()) }

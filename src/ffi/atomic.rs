@@ -1,6 +1,6 @@
 //! Atomic operations, wait and notify.
 
-use super::boundary::{Out, status, status_and};
+use super::boundary::{Out, leaf_status, leaf_status_and, status, status_and};
 use super::memory::{kept, memory_of, wasm_memory_t};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
@@ -59,7 +59,7 @@ unsafe fn load<T: AtomicInteger>(
     out: *mut T,
     nothing: T,
 ) -> wasm_memory_status_t {
-    status(|| {
+    leaf_status(|| {
         if out.is_null() {
             return Err(Error::NullArgument("out"));
         }
@@ -79,7 +79,7 @@ unsafe fn store<T: AtomicInteger>(
     value: T,
 ) -> wasm_memory_status_t {
     // SAFETY: passed on.
-    status(|| unsafe { memory_of(memory) }?.atomic_store(offset, value))
+    leaf_status(|| unsafe { memory_of(memory) }?.atomic_store(offset, value))
 }
 
 #[inline]
@@ -98,7 +98,7 @@ unsafe fn rmw<T: AtomicInteger>(
         let memory = unsafe { memory_of(memory) }?;
         memory.atomic_rmw(rmw_op(op)?, offset, operand)
     };
-    status_and(body, |old| out.set(*old))
+    leaf_status_and(body, |old| out.set(*old))
 }
 
 #[inline]
@@ -114,7 +114,7 @@ unsafe fn cmpxchg<T: AtomicInteger>(
     let out = unsafe { Out::optional(out_old, nothing) };
     // SAFETY: passed on.
     let body = || unsafe { memory_of(memory) }?.atomic_cmpxchg(offset, expected, replacement);
-    status_and(body, |old| out.set(*old))
+    leaf_status_and(body, |old| out.set(*old))
 }
 
 #[inline]
@@ -600,7 +600,7 @@ pub unsafe extern "C" fn wasm_memory_atomic_notify(
     let out = unsafe { Out::optional(out_woken, 0) };
     // SAFETY: passed on.
     let body = || unsafe { memory_of(memory) }?.atomic_notify(offset, count);
-    status_and(body, |woken| out.set(*woken))
+    leaf_status_and(body, |woken| out.set(*woken))
 }
 
 /// Ends every wait on the memory, at whatever offset and through whichever handle: each returns `INTERRUPTED`.

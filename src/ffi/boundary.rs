@@ -20,6 +20,38 @@ pub(super) fn status_and<T>(
     body: impl FnOnce() -> Result<T, Error>,
     succeed: impl FnOnce(&T),
 ) -> wasm_memory_status_t {
+    let _outside = sys::suspend_traps();
+    leaf_status_and(body, succeed)
+}
+
+/// Runs the body of a function that says "no" by a value: NULL, 0 or false.
+#[inline]
+pub(super) fn value_or<T: Copy>(no: T, body: impl FnOnce() -> Result<T, Error>) -> T {
+    let _outside = sys::suspend_traps();
+    leaf_value_or(no, body)
+}
+
+/// Runs the body of a function that has nothing to say, and may run finalizers of the host's.
+#[inline]
+pub(super) fn quietly(body: impl FnOnce()) {
+    let _outside = sys::suspend_traps();
+    body();
+}
+
+/// As `status`, for functions that are too short for what the others do: they call nothing of the host's, and hold nothing
+/// while they touch a buffer of the host's. Should that be a guard, where somebody watches for it
+/// (`wasm_memory_catch_trap`), nothing is left behind.
+#[inline]
+pub(super) fn leaf_status(body: impl FnOnce() -> Result<(), Error>) -> wasm_memory_status_t {
+    leaf_status_and(body, |()| ())
+}
+
+/// As `status_and`, for such functions.
+#[inline]
+pub(super) fn leaf_status_and<T>(
+    body: impl FnOnce() -> Result<T, Error>,
+    succeed: impl FnOnce(&T),
+) -> wasm_memory_status_t {
     // By reference, and inside: an error is some words long, and moving it would cost more than
     // finding it.
     caught(|| match &body() {
@@ -32,9 +64,9 @@ pub(super) fn status_and<T>(
     .unwrap_or_else(panicked)
 }
 
-/// Runs the body of a function that says "no" by a value: NULL, 0 or false.
+/// As `value_or`, for such functions.
 #[inline]
-pub(super) fn value_or<T: Copy>(no: T, body: impl FnOnce() -> Result<T, Error>) -> T {
+pub(super) fn leaf_value_or<T: Copy>(no: T, body: impl FnOnce() -> Result<T, Error>) -> T {
     let failed = |_| no;
     caught(|| body().unwrap_or_else(|error| failed(fail(&error))))
         .unwrap_or_else(|| failed(panicked()))

@@ -1,6 +1,6 @@
 //! Configs and engines.
 
-use super::boundary::{silence_own_panics, value_or};
+use super::boundary::{quietly, silence_own_panics, value_or};
 use crate::alloc::try_box;
 use crate::creator::MemoryCreator;
 use crate::engine::Engine;
@@ -313,6 +313,6 @@ pub unsafe extern "C" fn wasm_engine_new_with_config(
 pub unsafe extern "C" fn wasm_engine_delete(engine: *mut wasm_engine_t) {
     if !engine.is_null() {
         // SAFETY: the contract of the ABI: a live engine, made by try_box in new_engine.
-        drop(unsafe { Box::from_raw(engine) });
+        quietly(|| drop(unsafe { Box::from_raw(engine) }));
     }
 }

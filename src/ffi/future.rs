@@ -1,6 +1,6 @@
 //! Futures and tickets: creations and growths that an asynchronous limiter decides.
 
-use super::boundary::{required, status, value_or};
+use super::boundary::{quietly, required, status, value_or};
 use super::memory::{into_handle, kept, wasm_memory_t};
 use super::memorytype::wasm_memorytype_t;
 use super::status::wasm_memory_status_t;
@@ -214,10 +214,12 @@ pub unsafe extern "C" fn wasm_memory_future_on_ready(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_future_delete(future: *mut wasm_memory_future_t) {
     if !future.is_null() {
-        // SAFETY: the contract of the ABI: a live future, from into_raw in new_raw.
-        let future = unsafe { Ref::from_raw(future) };
-        // At once, even if a poll goes on that this is called from within.
-        future.0.give_up();
+        quietly(|| {
+            // SAFETY: the contract of the ABI: a live future, from into_raw in new_raw.
+            let future = unsafe { Ref::from_raw(future) };
+            // At once, even if a poll goes on that this is called from within.
+            future.0.give_up();
+        });
     }
 }
 
@@ -237,6 +239,6 @@ pub unsafe extern "C" fn wasm_memory_ticket_resolve(
 ) {
     if !ticket.is_null() {
         // SAFETY: the contract of the ABI: a ticket that was given out by into_raw and not resolved yet.
-        unsafe { Ticket::from_raw(ticket.cast()) }.resolve(allow);
+        quietly(|| unsafe { Ticket::from_raw(ticket.cast()) }.resolve(allow));
     }
 }

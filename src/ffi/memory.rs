@@ -1,6 +1,6 @@
 //! Memories: creation, handles, size, growth.
 
-use super::boundary::{Out, required, status, status_and, value_or};
+use super::boundary::{Out, leaf_value_or, quietly, required, status, status_and, value_or};
 use super::memorytype::wasm_memorytype_t;
 use super::status::wasm_memory_status_t;
 use super::store::wasm_store_t;
@@ -181,7 +181,7 @@ pub unsafe extern "C" fn wasm_memory_try_new(
 pub unsafe extern "C" fn wasm_memory_delete(memory: *mut wasm_memory_t) {
     if !memory.is_null() {
         // SAFETY: the contract of the ABI: a live handle, from into_handle.
-        drop(unsafe { Ref::<Member>::from_raw(memory.cast()) });
+        quietly(|| drop(unsafe { Ref::<Member>::from_raw(memory.cast()) }));
     }
 }
 
@@ -325,7 +325,7 @@ pub unsafe extern "C" fn wasm_memory_type(memory: *const wasm_memory_t) -> *mut 
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut byte_t {
     // SAFETY: passed on.
-    value_or(ptr::null_mut(), || Ok(unsafe { memory_of(memory) }?.base().cast()))
+    leaf_value_or(ptr::null_mut(), || Ok(unsafe { memory_of(memory) }?.base().cast()))
 }
 
 /// The length of the memory in bytes.
@@ -340,7 +340,7 @@ pub unsafe extern "C" fn wasm_memory_data(memory: *mut wasm_memory_t) -> *mut by
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> usize {
     // SAFETY: passed on.
-    value_or(0, || Ok(unsafe { memory_of(memory) }?.byte_length()))
+    leaf_value_or(0, || Ok(unsafe { memory_of(memory) }?.byte_length()))
 }
 
 /// The size of the memory in its pages; 0xffffffff when it does not fit (`wasm_memory_pages` does).
@@ -354,7 +354,7 @@ pub unsafe extern "C" fn wasm_memory_data_size(memory: *const wasm_memory_t) -> 
 #[unsafe(no_mangle)]
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_memory_size(memory: *const wasm_memory_t) -> wasm_memory_pages_t {
-    value_or(0, || {
+    leaf_value_or(0, || {
         // SAFETY: passed on.
         let pages = unsafe { memory_of(memory) }?.pages();
         Ok(u32::try_from(pages.0).unwrap_or(u32::MAX))
@@ -422,7 +422,7 @@ pub unsafe extern "C" fn wasm_memory_try_grow(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_pages(memory: *const wasm_memory_t) -> u64 {
     // SAFETY: passed on.
-    value_or(0, || Ok(unsafe { memory_of(memory) }?.pages().0))
+    leaf_value_or(0, || Ok(unsafe { memory_of(memory) }?.pages().0))
 }
 
 /// The size of one of the memory's pages in bytes: 1 or 65536.
@@ -436,7 +436,7 @@ pub unsafe extern "C" fn wasm_memory_pages(memory: *const wasm_memory_t) -> u64 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_page_size(memory: *const wasm_memory_t) -> u64 {
     // SAFETY: passed on.
-    value_or(0, || Ok(unsafe { memory_of(memory) }?.declared_type().page_size().bytes()))
+    leaf_value_or(0, || Ok(unsafe { memory_of(memory) }?.declared_type().page_size().bytes()))
 }
 
 /// The base-two logarithm of the size of one of the memory's pages: 0 or 16.
@@ -450,7 +450,7 @@ pub unsafe extern "C" fn wasm_memory_page_size(memory: *const wasm_memory_t) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_page_size_log2(memory: *const wasm_memory_t) -> u8 {
     // SAFETY: passed on.
-    value_or(0, || Ok(unsafe { memory_of(memory) }?.declared_type().page_size().log2()))
+    leaf_value_or(0, || Ok(unsafe { memory_of(memory) }?.declared_type().page_size().log2()))
 }
 
 /// Whether some growth that the type allows may change the base: the option `memory_may_move` is
@@ -477,7 +477,7 @@ pub unsafe extern "C" fn wasm_memory_may_move(memory: *const wasm_memory_t) -> b
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_initial_pages(memory: *const wasm_memory_t) -> u64 {
     // SAFETY: passed on.
-    value_or(0, || Ok(unsafe { memory_of(memory) }?.declared_type().minimum().0))
+    leaf_value_or(0, || Ok(unsafe { memory_of(memory) }?.declared_type().minimum().0))
 }
 
 /// The address range that is the memory's own: guard before, reservation and guard after included. A

@@ -35,5 +35,6 @@ mod pool;
 mod mapping;
 mod shared;
 mod atomic;
+mod fault;
 mod report;
 mod last_error;

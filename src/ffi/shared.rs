@@ -1,6 +1,6 @@
 //! Shared memories: tokens that travel between stores, threads and processes.
 
-use super::boundary::{Out, required, status, value_or};
+use super::boundary::{Out, quietly, required, status, value_or};
 use super::config::wasm_engine_t;
 use super::memory::{into_handle, member_of, wasm_memory_t};
 use super::memorytype::wasm_memorytype_t;
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn wasm_shared_memory_clone(
 pub unsafe extern "C" fn wasm_shared_memory_delete(shared: *mut wasm_shared_memory_t) {
     // SAFETY: passed on.
     if let Ok(shared) = unsafe { shared_of(shared) } {
-        drop(ManuallyDrop::into_inner(shared));
+        quietly(|| drop(ManuallyDrop::into_inner(shared)));
     }
 }
 

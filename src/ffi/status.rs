@@ -130,9 +130,10 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         Error::InvalidType(_) => WASM_MEMORY_INVALID_TYPE,
         Error::OutOfBounds { .. }
         | Error::SegmentOutOfBounds { .. }
-        | Error::ImageOutOfBounds { .. } => WASM_MEMORY_OUT_OF_BOUNDS,
+        | Error::ImageOutOfBounds { .. }
+        | Error::TouchedGuard { .. } => WASM_MEMORY_OUT_OF_BOUNDS,
         Error::Unaligned { .. } | Error::UnalignedRange { .. } => WASM_MEMORY_UNALIGNED,
-        Error::Protected { .. } => WASM_MEMORY_PROTECTED,
+        Error::Protected { .. } | Error::TouchedProtected { .. } => WASM_MEMORY_PROTECTED,
         Error::NotShared => WASM_MEMORY_NOT_SHARED,
         Error::Shared(_) => WASM_MEMORY_SHARED,
         Error::Interrupted => WASM_MEMORY_INTERRUPTED,
@@ -141,7 +142,8 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         Error::Descriptor { .. }
         | Error::File { .. }
         | Error::FileTooShort { .. }
-        | Error::FileShrunk { .. } => WASM_MEMORY_IO,
+        | Error::FileShrunk { .. }
+        | Error::TouchedFileEnd { .. } => WASM_MEMORY_IO,
         Error::MaximumExceeded { .. } | Error::ImageTooLarge { .. } => WASM_MEMORY_MAXIMUM_EXCEEDED,
         Error::LimitDenied { .. } | Error::LimiterDenied { .. } => WASM_MEMORY_LIMIT_DENIED,
         Error::ReservationExceeded { .. }
@@ -152,6 +154,7 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         | Error::HostMaximumExceeded { .. }
         | Error::SlotTooSmall { .. }
         | Error::PoolExhausted { .. }
+        | Error::TrapHandlers { .. }
         | Error::OutOfHeap(_) => WASM_MEMORY_OUT_OF_MEMORY,
         Error::Overlap { .. } => WASM_MEMORY_OVERLAP,
         Error::Borrowed => WASM_MEMORY_BORROWED,

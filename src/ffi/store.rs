@@ -1,6 +1,6 @@
 //! Stores: user data, limits, limiters.
 
-use super::boundary::{required, status, value_or};
+use super::boundary::{quietly, required, status, value_or};
 use super::config::wasm_engine_t;
 use super::future::wasm_memory_ticket_t;
 use super::sized::{Extensible, fields, read, struct_size};
@@ -246,7 +246,7 @@ pub unsafe extern "C" fn wasm_store_new(engine: *mut wasm_engine_t) -> *mut wasm
 pub unsafe extern "C" fn wasm_store_delete(store: *mut wasm_store_t) {
     if !store.is_null() {
         // SAFETY: the contract of the ABI: a live store, made by try_box in wasm_store_new.
-        drop(unsafe { Box::from_raw(store) });
+        quietly(|| drop(unsafe { Box::from_raw(store) }));
     }
 }
 

@@ -116,6 +116,7 @@ impl Memory {
     fn set_length(&self, length: usize) {
         // Release: who sees the length sees the pages behind it open.
         self.view.byte_length.store(length, Ordering::Release);
+        self.announce_length(length);
         Counters::add_one(&self.counters.grow_count);
     }
 
@@ -227,6 +228,10 @@ impl Memory {
         let moved = engine.acquire(&wanted, Some(region.layout().bounds))?;
         self.stop_watching(region);
         let (from, to) = (self.base(), moved.base().as_ptr());
+        if let (Some(old), Some(new)) = (region.seat(), moved.seat()) {
+            new.occupy(old.occupant(), self.byte_length());
+            old.vacate();
+        }
         // SAFETY: both regions have the current length open, and a new region lies apart.
         unsafe { to.copy_from_nonoverlapping(from, self.byte_length()) };
         self.view.base.store(to, Ordering::Release);

@@ -3,12 +3,13 @@
 
 use super::shared::Shared;
 use crate::creator::{Breach, LinearMemory, MemoryCreator};
+use crate::directory::Entry;
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::plan::Bounds;
 use crate::region::Region;
 use crate::types::MemoryType;
-use core::cell::UnsafeCell;
+use core::cell::{RefCell, UnsafeCell};
 use core::ops::Range;
 
 /// What a memory lies in.
@@ -32,6 +33,8 @@ pub(super) struct HostMade {
     /// What the host was asked to have fault behind that.
     pub(super) guard: usize,
     page_bytes: usize,
+    /// Its addresses, for who asks whose they are; changed by growth alone.
+    entry: RefCell<Option<Entry>>,
 }
 
 impl HostMade {
@@ -46,7 +49,8 @@ impl HostMade {
         let maximum = ty.maximum().and_then(|maximum| maximum.host_bytes(ty.page_size()));
         let memory = creator.new_memory(ty, length, maximum, reserved, guard)?;
         let page_bytes = engine.host().page_bytes;
-        let made = Self { memory, bounds, reserved, guard, page_bytes };
+        let entry = RefCell::new(None);
+        let made = Self { memory, bounds, reserved, guard, page_bytes, entry };
         let base = made.base()?;
         made.check(base, length)?;
         Ok((base, made))
@@ -109,6 +113,42 @@ impl HostMade {
     /// How many bytes the host says there are.
     pub(super) fn byte_size(&self) -> usize {
         self.memory.byte_size()
+    }
+
+    /// Announces the memory with this view, which has so many bytes from `base` on. Without heap for that it is not known.
+    pub(super) fn announce(&self, view: usize, base: usize, length: usize) {
+        let (start, accessible) = self.accessible();
+        let end = start.addr().saturating_add(accessible);
+        let mut range = base..base.saturating_add(length);
+        // What the host says, unless it makes no sense.
+        if start.addr() <= range.start && range.end <= end {
+            range = start.addr()..end;
+        }
+        let is_there = |entry: &Entry| entry.is_for(&range, base);
+        let entry = self.entry.take().filter(is_there);
+        let entry = entry.or_else(|| Entry::for_claim(range, base).ok());
+        if let Some(seat) = entry.as_ref().and_then(|entry| entry.seat(0)) {
+            // SAFETY: the entry is kept below, and by nobody else.
+            unsafe { seat.get() }.occupy(view, length);
+        }
+        self.entry.replace(entry);
+    }
+
+    /// The memory has another length or another base. One that was never announced is not.
+    pub(super) fn announce_again(&self, base: usize, length: usize) {
+        let entry = self.entry.take();
+        let seat = entry.as_ref().and_then(|entry| entry.seat(0));
+        // SAFETY: the entry is right here.
+        let view = seat.map_or(0, |seat| unsafe { seat.get() }.occupant());
+        self.entry.replace(entry);
+        if view != 0 {
+            self.announce(view, base, length);
+        }
+    }
+
+    /// The memory goes.
+    pub(super) fn withdraw(&self) {
+        self.entry.replace(None);
     }
 
     /// The addresses that belong to the memory, as start and length.

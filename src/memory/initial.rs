@@ -253,6 +253,7 @@ impl Memory {
     fn set_length_only(&self, length: usize) {
         // Release: who sees the length sees the pages behind it open.
         self.view.byte_length.store(length, Ordering::Release);
+        self.announce_length(length);
     }
 }
 

@@ -315,6 +315,37 @@ impl Memory {
         }
     }
 
+    /// From now on the memory stays where it is, so that faults in it can be told to be its.
+    #[inline]
+    pub(crate) fn settle(&self) {
+        let view = (&raw const self.view).expose_provenance();
+        let length = self.view.byte_length();
+        let seat = match &self.backing {
+            // SAFETY: as in `shape`.
+            Backing::Ours(region) => unsafe { &*region.get() }.as_ref().and_then(Region::seat),
+            Backing::Shared(shared) => shared.seat(),
+            Backing::Host(made) => return made.announce(view, self.base().addr(), length),
+        };
+        if let Some(seat) = seat {
+            seat.occupy(view, length);
+        }
+    }
+
+    /// The memory, which is one thread's at a time, has another length now.
+    #[inline]
+    fn announce_length(&self, length: usize) {
+        match &self.backing {
+            // SAFETY: as in `shape`.
+            Backing::Ours(region) => {
+                if let Some(seat) = unsafe { &*region.get() }.as_ref().and_then(Region::seat) {
+                    seat.set_length(length);
+                }
+            }
+            Backing::Shared(_) => {}
+            Backing::Host(made) => made.announce_again(self.base().addr(), length),
+        }
+    }
+
     /// Whether several threads may use the memory at once.
     #[inline]
     pub fn is_shared(&self) -> bool {
@@ -483,12 +514,21 @@ impl Drop for Memory {
             drop(core::mem::take(&mut extras.changes));
         }
         let used = self.view.byte_length();
+        if let Some(extras) = self.extras.get_mut() {
+            extras.overlays.get_mut().withdraw();
+        }
+        if let Backing::Host(made) = &self.backing {
+            made.withdraw();
+        }
         let region = match &mut self.backing {
             Backing::Ours(region) => region.get_mut().take(),
             Backing::Shared(shared) => shared.take_region(),
             Backing::Host(_) => None,
         };
         let Some(mut region) = region else { return };
+        if let Some(seat) = region.seat() {
+            seat.vacate();
+        }
         let overlays = self.extras.get_mut().map(|extras| extras.overlays.get_mut());
         match overlays.filter(|overlays| !overlays.is_empty()) {
             Some(overlays) if overlays.undo(&mut region).is_err() => self.engine.retire(region),

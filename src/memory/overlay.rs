@@ -6,6 +6,7 @@
 
 use super::Memory;
 use super::host::Backing;
+use crate::directory::Entry;
 use crate::error::Error;
 use crate::region::Region;
 use crate::sys::{self, FileMapping, HostFile, OsError, Protection};
@@ -57,18 +58,22 @@ impl Overlay {
 
 /// The overlays of a memory: ascending, apart from each other.
 #[derive(Debug, Default)]
-pub(super) struct Overlays(Vec<Overlay>);
+pub(super) struct Overlays {
+    list: Vec<Overlay>,
+    /// The addresses of those that are protected, for who asks what an address is.
+    marks: Vec<Entry>,
+}
 
 impl Overlays {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.list.is_empty()
     }
 
     /// Those that have bytes of a range.
     fn within(&self, range: &Range<usize>) -> impl Iterator<Item = &Overlay> {
-        let first = self.0.partition_point(|overlay| overlay.range.end <= range.start);
+        let first = self.list.partition_point(|overlay| overlay.range.end <= range.start);
         let end = range.end;
-        let rest = self.0.get(first..).unwrap_or(&[]);
+        let rest = self.list.get(first..).unwrap_or(&[]);
         rest.iter().take_while(move |overlay| overlay.range.start < end)
     }
 
@@ -81,7 +86,7 @@ impl Overlays {
     ) -> Result<Self, Error> {
         let mut new = Vec::new();
         // Each overlay is cut into three at most, with a gap after each.
-        let most = self.0.len().saturating_mul(4).saturating_add(2);
+        let most = self.list.len().saturating_mul(4).saturating_add(2);
         let bytes = most.saturating_mul(size_of::<Overlay>());
         new.try_reserve_exact(most).map_err(|_| Error::OutOfHeap(bytes))?;
         let mut add = |overlay: Option<Overlay>| {
@@ -99,7 +104,7 @@ impl Overlays {
             }
         };
         let mut at = range.start;
-        for overlay in &self.0 {
+        for overlay in &self.list {
             let Range { start, end } = overlay.range;
             if end <= range.start {
                 add(Some(overlay.clone()));
@@ -125,17 +130,59 @@ impl Overlays {
         if at < range.end {
             add(inside(at..range.end, None));
         }
-        Ok(Self(new))
+        Ok(Self { list: new, marks: Vec::new() })
+    }
+
+    /// The addresses that are protected in a memory with this base; ascending.
+    fn protected(&self, base: usize) -> impl Iterator<Item = Range<usize>> {
+        let protected = self.list.iter().filter(|overlay| overlay.obstacle(true).is_some());
+        protected.map(move |Overlay { range, .. }| {
+            base.wrapping_add(range.start)..base.wrapping_add(range.end)
+        })
+    }
+
+    /// Marks for what is protected here and was not, in the same piece, in `old`, which gets room for them.
+    fn new_marks(&self, base: usize, old: &mut Vec<Entry>) -> Result<Vec<Entry>, Error> {
+        let mut new = Vec::new();
+        for range in self.protected(base) {
+            let at = old.partition_point(|mark| mark.range().start < range.start);
+            if old.get(at).is_none_or(|mark| mark.range() != range) {
+                new.try_reserve(1).map_err(|_| Error::OutOfHeap(size_of::<Entry>()))?;
+                new.push(Entry::for_protection(range)?);
+            }
+        }
+        let bytes = new.len().saturating_mul(size_of::<Entry>());
+        old.try_reserve(new.len()).map_err(|_| Error::OutOfHeap(bytes))?;
+        Ok(new)
+    }
+
+    /// Takes over those of the old marks that are still right, and the new ones, for which they have room.
+    fn adopt(&mut self, base: usize, mut old: Vec<Entry>, new: Vec<Entry>) {
+        old.extend(new);
+        old.sort_unstable_by_key(|mark| mark.range().start);
+        {
+            let mut protected = self.protected(base).peekable();
+            old.retain(|mark| {
+                while protected.next_if(|range| range.start < mark.range().start).is_some() {}
+                protected.peek().is_some_and(|range| *range == mark.range())
+            });
+        }
+        self.marks = old;
+    }
+
+    /// Nothing is known to be protected any more.
+    pub(super) fn withdraw(&mut self) {
+        self.marks.clear();
     }
 
     /// Makes the region of a memory that it goes back to what it was: on failure it must not be used again.
     pub(super) fn undo(&self, region: &mut Region) -> Result<(), OsError> {
-        self.0.iter().try_for_each(|overlay| overlay.undo(region))
+        self.list.iter().try_for_each(|overlay| overlay.undo(region))
     }
 
     /// Whether a file is mapped.
     pub(super) fn has_files(&self) -> bool {
-        self.0.iter().any(|overlay| overlay.file.is_some())
+        self.list.iter().any(|overlay| overlay.file.is_some())
     }
 }
 
@@ -493,8 +540,11 @@ impl Memory {
         replaces: bool,
     ) -> Result<(), Error> {
         let extras = self.extras.get_or_make()?;
-        // SAFETY: as in `overlays`.
-        let new = unsafe { &*extras.overlays.get() }.replaced(range, inside)?;
+        let base = self.base().addr();
+        // SAFETY: as in `overlay_range`.
+        let old = unsafe { &mut *extras.overlays.get() };
+        let mut new = old.replaced(range, inside)?;
+        let marks = new.new_marks(base, &mut old.marks)?;
         if replaces {
             self.stop_watching(region);
         }
@@ -502,7 +552,9 @@ impl Memory {
         if applied.is_ok() {
             self.borrow.set_overlaid(!new.is_empty());
             // SAFETY: as in `overlay_range`; no other reference to them is alive here.
-            unsafe { *extras.overlays.get() = new };
+            let old = unsafe { &mut *extras.overlays.get() };
+            new.adopt(base, core::mem::take(&mut old.marks), marks);
+            *old = new;
             if replaces {
                 self.note_change(range);
             }
@@ -521,10 +573,11 @@ impl Memory {
         let Some(extras) = self.extras.get() else { return Ok(()) };
         // SAFETY: as in `overlay_range`.
         let overlays = unsafe { &mut *extras.overlays.get() };
-        while let Some(last) = overlays.0.last() {
+        while let Some(last) = overlays.list.last() {
             last.undo(region)?;
-            overlays.0.pop();
+            overlays.list.pop();
         }
+        overlays.withdraw();
         self.borrow.set_overlaid(false);
         Ok(())
     }
@@ -591,13 +644,13 @@ mod tests {
 
     fn model(overlays: &Overlays) -> Vec<Option<(Option<FileMapping>, Protection)>> {
         let mut cells = vec![None; 40];
-        for overlay in &overlays.0 {
+        for overlay in &overlays.list {
             for cell in &mut cells[overlay.range.clone()] {
                 assert_eq!(*cell, None, "overlays lie apart");
                 *cell = Some((overlay.file, overlay.protection));
             }
         }
-        assert!(overlays.0.is_sorted_by_key(|overlay| overlay.range.start));
+        assert!(overlays.list.is_sorted_by_key(|overlay| overlay.range.start));
         cells
     }
 

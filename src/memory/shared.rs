@@ -4,6 +4,7 @@ use super::exported::Exported;
 use super::grow::Growth;
 use super::{Counters, Kept, Memory, View, host_length};
 use crate::alloc::{Ref, try_box};
+use crate::directory::{Seat, SeatRef};
 use crate::engine::{Engine, Wanted};
 use crate::error::Error;
 use crate::plan::Bounds;
@@ -22,6 +23,8 @@ pub(super) struct Shared {
     /// Up to this length, in bytes, growth is nothing but a new length. 0 for guarded memories, which have no
     /// byte open that is not theirs.
     free_up_to: AtomicUsize,
+    /// Where the memory is announced. The entry is the region's.
+    seat: Option<SeatRef>,
     pub(super) queue: Queue,
 }
 
@@ -54,11 +57,13 @@ impl Shared {
     }
 
     fn without_region(queue: Queue) -> Result<Box<Self>, Error> {
-        try_box(Self { region: Mutex::new(None), free_up_to: AtomicUsize::new(0), queue })
+        let (region, free_up_to) = (Mutex::new(None), AtomicUsize::new(0));
+        try_box(Self { region, free_up_to, seat: None, queue })
     }
 
     fn put(&mut self, region: Region) {
         *self.free_up_to.get_mut() = Self::free_up_to(&region, &self.queue);
+        self.seat = region.seat_ref();
         *self.region.get_mut().unwrap_or_else(PoisonError::into_inner) = Some(region);
     }
 
@@ -78,6 +83,12 @@ impl Shared {
     /// Takes the region of a memory that goes.
     pub(super) fn take_region(&mut self) -> Option<Region> {
         self.region.get_mut().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Where the memory is announced.
+    pub(super) fn seat(&self) -> Option<&Seat> {
+        // SAFETY: the entry is the region's, which stays until the memory goes.
+        self.seat.map(|seat| unsafe { seat.get() })
     }
 
     /// What the memory shares with other processes, if it does.
@@ -115,14 +126,14 @@ impl Memory {
             })
         };
         if length <= shared.free_up_to.load(Ordering::Acquire) {
-            return Ok(grown(self.view.advance(current, length)));
+            return Ok(grown(self.advance(shared, current, length)));
         }
         let mut region = shared.region();
         let Some(region) = region.as_mut() else {
             return Err(Error::Internal("a live memory has no region"));
         };
         if let Some(exported) = shared.exported() {
-            return Ok(grown(self.grow_exported(exported, region, current, length)?));
+            return Ok(grown(self.grow_exported(shared, exported, region, current, length)?));
         }
         if self.view.byte_length() != current {
             return Ok(None);
@@ -133,18 +144,28 @@ impl Memory {
         let free = Shared::free_up_to(region, &shared.queue);
         shared.free_up_to.store(free, Ordering::Release);
         // Under the lock: a guarded memory's length never falls behind what is open.
-        Ok(grown(self.view.advance(current, length)))
+        Ok(grown(self.advance(shared, current, length)))
+    }
+
+    /// Publishes a new length, unless another thread has.
+    fn advance(&self, shared: &Shared, from: usize, to: usize) -> bool {
+        let is_advanced = self.view.advance(from, to);
+        if let (true, Some(seat)) = (is_advanced, shared.seat()) {
+            seat.grow_to(to);
+        }
+        is_advanced
     }
 
     /// Grows a memory that other processes have too; false if another thread of any of them was first.
     fn grow_exported(
         &self,
+        shared: &Shared,
         exported: &Exported,
         region: &mut Region,
         current: usize,
         length: usize,
     ) -> Result<bool, Error> {
-        self.catch_up(exported, region)?;
+        self.catch_up(shared, exported, region)?;
         if self.view.byte_length() != current {
             return Ok(false);
         }
@@ -157,19 +178,24 @@ impl Memory {
             let _ = region.close_from_guarded(current);
             return Ok(false);
         }
-        self.view.advance(current, length);
+        self.advance(shared, current, length);
         Ok(true)
     }
 
     /// Follows the growth by other processes. What cannot be opened here is not there yet for this one.
-    fn catch_up(&self, exported: &Exported, region: &mut Region) -> Result<(), Error> {
+    fn catch_up(
+        &self,
+        shared: &Shared,
+        exported: &Exported,
+        region: &mut Region,
+    ) -> Result<(), Error> {
         let known = self.view.byte_length();
         let length = exported.checked_length(self.ty.page_size())?;
         if length > known {
             if length > region.open_bytes() {
                 self.open_more(region, length)?;
             }
-            self.view.advance(known, length);
+            self.advance(shared, known, length);
         }
         Ok(())
     }
@@ -183,7 +209,7 @@ impl Memory {
             && let Some(region) = shared.region().as_mut()
         {
             // A failure is of no interest to who asks for the length; growth reports it.
-            let _ = self.catch_up(exported, region);
+            let _ = self.catch_up(shared, exported, region);
         }
         self.view.byte_length()
     }
@@ -245,7 +271,14 @@ impl SharedMemory {
         if !ty.is_shared() {
             return Err(TypeError::NotShared.into());
         }
-        Ok(Self(Ref::try_new(Memory::new(engine, ty)?)?))
+        Self::over(Memory::new(engine, ty)?)
+    }
+
+    /// The first reference to a memory that is shared.
+    pub(crate) fn over(memory: Memory) -> Result<Self, Error> {
+        let memory = Ref::try_new(memory)?;
+        memory.settle();
+        Ok(Self(memory))
     }
 
     /// A reference to `memory`, if it is shared.
@@ -306,12 +339,7 @@ impl SharedMemory {
         let (exported, own, region) = Exported::import(engine, ty, descriptor)?;
         let length = region.length;
         let shared = Shared::over(region.region, Queue::Crossing(exported))?;
-        Ok(Self(Ref::try_new(Memory::over_shared(
-            Kept::Own(engine.clone()),
-            own,
-            length,
-            shared,
-        )?)?))
+        Self::over(Memory::over_shared(Kept::Own(engine.clone()), own, length, shared)?)
     }
 }
 

@@ -13,6 +13,7 @@ pub(crate) use contents::{Used, clean_together, empty_together};
 pub(crate) use slab::Slab;
 
 use crate::alloc::{Ref, try_box};
+use crate::directory::{Entry, Seat, SeatRef};
 use crate::plan::{Bounds, Layout, Place};
 use crate::sys::{
     self, FileMapping, HostCaps, HostFile, OsError, Protection, SharedFile, Unmapped,
@@ -52,6 +53,8 @@ pub(crate) struct Parts {
     base: NonNull<u8>,
     /// Bytes from the base that are readable and writable; at most what the layout reserves.
     open: usize,
+    /// Where its memory is announced. The entry is in `holding`.
+    seat: Option<SeatRef>,
     holding: Holding,
     contents: Contents,
 }
@@ -72,6 +75,8 @@ struct Own {
     origin: Origin,
     /// Whether it belongs to a pool, and another memory may have it after this one.
     is_pooled: bool,
+    /// Its addresses, guards included, for who asks whose they are. None for a slab, which enters its slots itself.
+    entry: Option<Entry>,
 }
 
 // SAFETY: a region owns its address space, and nothing of it belongs to a thread.
@@ -94,6 +99,13 @@ impl DerefMut for Region {
 impl Region {
     /// Makes a region of this shape with at least `needed` bytes open, all of them zero.
     pub(crate) fn new(layout: Layout, needed: usize, host: &HostCaps) -> Result<Self, OsError> {
+        let mut region = Self::unlisted(layout, needed, host)?;
+        region.enter()?;
+        Ok(region)
+    }
+
+    /// The same for a region that is not a memory's.
+    fn unlisted(layout: Layout, needed: usize, host: &HostCaps) -> Result<Self, OsError> {
         debug_assert!(needed <= layout.reserved);
         let mut region = match layout.place {
             Place::Reserved => Self::reserve(layout, host)?,
@@ -139,6 +151,7 @@ impl Region {
         if layout.huge_pages {
             sys::advise_huge_pages(region.base, capacity);
         }
+        region.enter()?;
         Ok(region)
     }
 
@@ -149,7 +162,8 @@ impl Region {
         host: &HostCaps,
         origin: Origin,
     ) -> Result<Self, OsError> {
-        let own = Own { layout, page_bytes: host.page_bytes, origin, is_pooled: false };
+        let page_bytes = host.page_bytes;
+        let own = Own { layout, page_bytes, origin, is_pooled: false, entry: None };
         // Parts that are dropped release their origin; there are none as long as this box is all there is.
         let own = try_box(own).map_err(|_| {
             origin.release(base, open, layout.place == Place::Reserved);
@@ -158,9 +172,35 @@ impl Region {
         Self::try_new(Parts {
             base,
             open,
+            seat: None,
             holding: Holding::Own(own),
             contents: Contents::default(),
         })
+    }
+
+    /// Enters the addresses of the region into the directory.
+    fn enter(&mut self) -> Result<(), OsError> {
+        let parts = &mut *self.0;
+        let Holding::Own(own) = &mut parts.holding else { return Ok(()) };
+        let base = parts.base.addr().get();
+        let end = base.wrapping_add(own.layout.reserved).wrapping_add(own.layout.after);
+        let entry = Entry::for_memory(base.wrapping_sub(own.layout.before)..end, base)
+            .map_err(|_| OsError::no_memory())?;
+        parts.seat = entry.seat(0);
+        own.entry = Some(entry);
+        Ok(())
+    }
+
+    /// Where the memory that the region is given to is announced.
+    #[inline]
+    pub(crate) fn seat(&self) -> Option<&Seat> {
+        // SAFETY: the entry is in the holding, the region's own or its slab's, which lives as long as the region.
+        self.seat.map(|seat| unsafe { seat.get() })
+    }
+
+    /// The same for who keeps the region and cannot reach it now.
+    pub(crate) fn seat_ref(&self) -> Option<SeatRef> {
+        self.seat
     }
 
     fn try_new(parts: Parts) -> Result<Self, OsError> {
@@ -304,7 +344,17 @@ impl Region {
             return Err(None);
         };
         let more = bytes.wrapping_sub(own.layout.reserved);
-        sys::extend(offset(parts.base, own.layout.reserved), more)?;
+        // Listed first: that can be undone.
+        let list = |reserved: usize| match &own.entry {
+            Some(entry) => entry.resize_to(parts.base.addr().get().wrapping_add(reserved)),
+            None => Ok(()),
+        };
+        list(bytes).map_err(|_| Some(OsError::no_memory()))?;
+        if let Err(refused) = sys::extend(offset(parts.base, own.layout.reserved), more) {
+            // If this fails, the region claims what is nobody's, or another's, who then comes first.
+            let _ = list(own.layout.reserved);
+            return Err(refused);
+        }
         *total = total.wrapping_add(more);
         own.layout.reserved = bytes;
         parts.open = bytes;

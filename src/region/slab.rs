@@ -11,6 +11,7 @@
 use super::contents::Contents;
 use super::{Holding, Parts, Region, offset};
 use crate::alloc::Ref;
+use crate::directory::Entry;
 use crate::plan::{Bounds, Layout, Place};
 use crate::sys::{self, HostCaps, OsError};
 use crate::try_lock::TryLock;
@@ -21,6 +22,8 @@ const HUGE_PAGE: usize = 2 << 20;
 
 #[derive(Debug)]
 pub(crate) struct Slab {
+    /// The addresses of the slots.
+    entry: Entry,
     region: Region,
     /// That of each slot.
     layout: Layout,
@@ -73,12 +76,21 @@ impl Slab {
             alignment: 1,
             huge_pages: false,
         };
-        let region = Region::new(whole, bytes, host)?;
+        let region = Region::unlisted(whole, bytes, host)?;
         if layout.reserved < HUGE_PAGE {
             sys::advise_small_pages(region.base, bytes);
         }
+        let start = region.base.addr().get();
+        let first_base = start.wrapping_add(layout.before);
+        let entry = Entry::for_slots(
+            start..start.wrapping_add(bytes),
+            first_base,
+            Self::stride(&layout),
+            slots,
+        );
+        let entry = entry.map_err(|_| OsError::no_memory())?;
         let free = AtomicUsize::new(slots);
-        let slab = Self { region, layout, slots, free, places: TryLock::new(places) };
+        let slab = Self { entry, region, layout, slots, free, places: TryLock::new(places) };
         Ref::try_new(slab).map_err(|_| OsError::no_memory())
     }
 
@@ -129,6 +141,7 @@ impl Slab {
         let region = Region::try_new(Parts {
             base: offset(slab.region.base, start.wrapping_add(slab.layout.before)),
             open: slab.layout.reserved,
+            seat: slab.entry.seat(index),
             holding: Holding::Slab(slab.clone()),
             contents: Contents::default(),
         })?;

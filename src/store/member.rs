@@ -50,6 +50,9 @@ impl Member {
         let slot = AtomicUsize::new(NO_SLOT);
         let member = Ref::try_new(Self { held, store: store.clone(), slot })?;
         // The memory stays where it is from now on, and leaves the slot when it is dropped.
+        if let Held::Own(memory) = &member.held {
+            memory.settle();
+        }
         let view = NonNull::from(member.memory().view());
         let slot = store.account().enter(view, bytes)?;
         member.slot.store(slot, Ordering::Relaxed);

@@ -202,9 +202,9 @@ impl Store {
         let engine = &self.0.engine;
         if ty.is_shared() {
             // It may outlive the store.
-            let memory = Ref::try_new(Memory::starting_with(engine, ty, image)?)?;
-            let bytes = memory.byte_length() as u64;
-            return Member::admit(self, Held::Shared(memory), bytes);
+            let shared = SharedMemory::over(Memory::starting_with(engine, ty, image)?)?;
+            let bytes = shared.byte_length() as u64;
+            return Member::admit(self, Held::Shared(shared.0), bytes);
         }
         // SAFETY: the memory goes into a member, which has the store for longer, and never out of it.
         let memory = unsafe { Memory::in_engine_of_another(engine, ty, image)? };

@@ -22,6 +22,7 @@
 //! | `release` | give a whole mapping back, or fail and leave it |
 //! | `advise_huge_pages`, `advise_small_pages` | ask for huge pages, or for none |
 //! | `resident_bytes` | how much of a range is in memory now |
+//! | `at_fork_in_child` | have a function called in the child of a fork |
 //! | `largest_file` | what a limit leaves of a file that this process writes |
 //! | `address_space_left` | what a limit on the process's address space leaves, if there is one |
 //! | `diagnose` | which limit probably made the system refuse memory |
@@ -32,6 +33,8 @@
 //! | `RobustLock` | a lock in such memory that survives its holder's death |
 //! | `HostFile` | a file of the host's, to be mapped into a range |
 //! | `copy_by_kernel` | a copy that fails where a program would die by a signal |
+//! | `install_trap_handlers`, `uninstall_trap_handlers` | have faults reported, and handed on to who was there before |
+//! | `catch_trap`, `suspend_traps` | a call that a fault ends; and what is none of its parts |
 //! | `order_threads` | make every thread's earlier stores visible and its later loads fresh, where the system can |
 //! | `set_last_error` | what `errno` shows to the C caller |
 
@@ -84,10 +87,18 @@ mod files;
 #[path = "no_files.rs"]
 mod files;
 
+#[cfg(all(unix, not(wasm_memory_portable)))]
+mod traps;
+
+#[cfg(not(all(unix, not(wasm_memory_portable))))]
+#[path = "no_traps.rs"]
+mod traps;
+
 pub(crate) use files::*;
 pub(crate) use processes::*;
 pub(crate) use sleeping::*;
 pub(crate) use system::*;
+pub(crate) use traps::*;
 pub(crate) use watch::*;
 pub(crate) use written::*;
 

@@ -119,6 +119,9 @@ pub(crate) fn resident_bytes(
     None
 }
 
+/// There are no forks that this backend knows of.
+pub(crate) fn at_fork_in_child(_function: extern "C" fn()) {}
+
 pub(crate) fn largest_file() -> Option<u64> {
     None
 }

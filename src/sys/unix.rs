@@ -392,6 +392,14 @@ pub(crate) fn advise_huge_pages(address: NonNull<u8>, bytes: usize) {
     let _ = (address, bytes);
 }
 
+/// Has a function called in the child of each fork of this process, before anything else there. Only what was done by the C
+/// library's `fork` is told.
+pub(crate) fn at_fork_in_child(function: extern "C" fn()) {
+    // SAFETY: the function lives as long as the library, which is never unloaded. Without memory for the note it is not
+    // called, and a child that is forked at a bad moment may wait for ever.
+    unsafe { libc::pthread_atfork(None, None, Some(function)) };
+}
+
 /// How many bytes of a range are in memory now; `None` where the system does not tell.
 pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usize) -> Option<u64> {
     const PAGES_AT_ONCE: usize = 4096;

@@ -1,0 +1,223 @@
+/*
+ * Faults that become results: the part that Rust cannot have. A function that setjmp returns to twice, and the jump out of
+ * a signal handler, are C's; so no frame of Rust is ever jumped over. What is a memory's, Rust knows and is asked.
+ */
+#if !defined(_GNU_SOURCE)
+#define _GNU_SOURCE
+#endif
+/* The checks of fortified builds take the way from an alternate stack for a mistake worth a system call. */
+#undef _FORTIFY_SOURCE
+
+#include "trap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A catch that has not returned. On the stack of its thread. */
+struct frame {
+    struct frame *outer;
+    /* Where what was found about the fault goes. */
+    void *found;
+    sigjmp_buf jump;
+};
+
+/* What a thread has of its own. A handler may be the first to touch it on its thread, and must not have to allocate it. */
+struct own {
+    struct frame *innermost;
+    /* Whether the thread has an alternate stack, or cannot have one. */
+    int is_armed;
+};
+
+#if defined(__linux__) && !defined(__ANDROID__)
+static __thread struct own own_of_thread __attribute__((tls_model("initial-exec")));
+static inline struct own *own(void) { return &own_of_thread; }
+#else
+/* Thread-local variables may be allocated at first sight here: a word of the thread library is not. The object is made when
+ * the thread is armed; a thread without one has no catch. */
+static pthread_key_t own_key;
+static pthread_once_t own_key_once = PTHREAD_ONCE_INIT;
+static int has_own_key;
+static void make_own_key(void) { has_own_key = pthread_key_create(&own_key, free) == 0; }
+static inline struct own *own(void) { return has_own_key ? pthread_getspecific(own_key) : NULL; }
+#endif
+
+/* So many handlers that other code has set above ours can be there, each with an installation of ours above it. */
+#define LEVELS 8
+
+static wasm_memory_trap_recognizer *recognize;
+
+/* What was there before the handler of each level was set. */
+struct installed {
+    int number;
+    int levels;
+    struct sigaction previous[LEVELS];
+};
+
+static struct installed installed[] = {{.number = SIGSEGV}, {.number = SIGBUS}};
+
+#define SIGNALS (sizeof installed / sizeof installed[0])
+
+/* Whether the processor faulted, and nobody sent the signal. */
+static int is_fault(const siginfo_t *info) { return info->si_code > 0 && info->si_code <= 0x100; }
+
+/* Has the handler that was there before do what it would have done. */
+static void pass_on(struct sigaction *previous, int number, siginfo_t *info, void *context)
+{
+    const struct sigaction action = *previous;
+    if (action.sa_handler == SIG_IGN && !is_fault(info)) return;
+    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN) {
+        /* The instruction faults again when this returns, or the signal is sent again: now for the default. No system
+         * ignores a fault. */
+        struct sigaction fresh;
+        memset(&fresh, 0, sizeof fresh);
+        fresh.sa_handler = SIG_DFL;
+        sigaction(number, &fresh, NULL);
+        if (!is_fault(info)) raise(number);
+        return;
+    }
+    if (action.sa_flags & (int)SA_RESETHAND) {
+        previous->sa_handler = SIG_DFL;
+        previous->sa_flags = 0;
+    }
+    sigset_t blocked = action.sa_mask, before;
+    if (!(action.sa_flags & SA_NODEFER)) sigaddset(&blocked, number);
+    pthread_sigmask(SIG_BLOCK, &blocked, &before);
+    if (action.sa_flags & SA_SIGINFO) {
+        action.sa_sigaction(number, info, context);
+    } else {
+        action.sa_handler(number);
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+static void on_signal(int level, int number, siginfo_t *info, void *context)
+{
+    struct own *thread = own();
+    struct frame *frame = thread ? thread->innermost : NULL;
+    if (frame && is_fault(info) && recognize((uintptr_t)info->si_addr, number == SIGBUS, frame->found)) {
+        thread->innermost = frame->outer;
+        /* No signal was blocked for this handler, so there is no mask to restore. */
+        siglongjmp(frame->jump, 1);
+    }
+    const int before = errno;
+    for (size_t i = 0; i < SIGNALS; i++) {
+        if (installed[i].number == number) pass_on(&installed[i].previous[level], number, info, context);
+    }
+    errno = before;
+}
+
+/* A function for each level: a handler above one of ours that hands the signal down calls the one that it has replaced,
+ * and so gets to what was there before that, and not back to itself. */
+#define LEVEL(n) \
+    static void on_signal_##n(int number, siginfo_t *info, void *context) { on_signal(n, number, info, context); }
+LEVEL(0) LEVEL(1) LEVEL(2) LEVEL(3) LEVEL(4) LEVEL(5) LEVEL(6) LEVEL(7)
+#undef LEVEL
+
+static void (*const handlers[LEVELS])(int, siginfo_t *, void *) = {
+    on_signal_0, on_signal_1, on_signal_2, on_signal_3, on_signal_4, on_signal_5, on_signal_6, on_signal_7,
+};
+
+/* Whether the handler that the system calls now is the topmost of ours. */
+static int is_on_top(const struct installed *of, const struct sigaction *now)
+{
+    return of->levels > 0 && (now->sa_flags & SA_SIGINFO) && now->sa_sigaction == handlers[of->levels - 1];
+}
+
+static int install_one(struct installed *of)
+{
+    struct sigaction now;
+    if (sigaction(of->number, NULL, &now) != 0) return errno;
+    if (is_on_top(of, &now)) return 0;
+    if (of->levels == LEVELS) return EAGAIN;
+    struct sigaction ours;
+    memset(&ours, 0, sizeof ours);
+    ours.sa_sigaction = handlers[of->levels];
+    ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+    sigemptyset(&ours.sa_mask);
+    /* Before the handler can be called, and again if somebody has set another one meanwhile. */
+    of->previous[of->levels] = now;
+    if (sigaction(of->number, &ours, &now) != 0) return errno;
+    of->previous[of->levels] = now;
+    of->levels++;
+    return 0;
+}
+
+static void uninstall_one(struct installed *of)
+{
+    struct sigaction now;
+    /* Below a handler of somebody else's, ours has to stay: it may be what that one calls. */
+    if (sigaction(of->number, NULL, &now) != 0 || !is_on_top(of, &now)) return;
+    if (sigaction(of->number, &of->previous[of->levels - 1], NULL) == 0) of->levels--;
+}
+
+int wasm_memory_trap_install(wasm_memory_trap_recognizer *recognizer)
+{
+    recognize = recognizer;
+#if !(defined(__linux__) && !defined(__ANDROID__))
+    pthread_once(&own_key_once, make_own_key);
+    if (!has_own_key) return EAGAIN;
+#endif
+    for (size_t i = 0; i < SIGNALS; i++) {
+        const int error = install_one(&installed[i]);
+        if (error != 0) {
+            while (i-- > 0) uninstall_one(&installed[i]);
+            return error;
+        }
+    }
+    return 0;
+}
+
+void wasm_memory_trap_uninstall(void)
+{
+    for (size_t i = 0; i < SIGNALS; i++) uninstall_one(&installed[i]);
+}
+
+int wasm_memory_trap_set_armed(int is_armed)
+{
+#if !(defined(__linux__) && !defined(__ANDROID__))
+    if (is_armed && !own()) {
+        struct own *made = calloc(1, sizeof *made);
+        if (!made || pthread_setspecific(own_key, made) != 0) {
+            free(made);
+            return ENOMEM;
+        }
+    }
+#endif
+    struct own *thread = own();
+    if (thread) thread->is_armed = is_armed;
+    return 0;
+}
+
+enum wasm_memory_trap_outcome wasm_memory_trap_catch(void (*body)(void *), void *env, void *found)
+{
+    struct own *thread = own();
+    if (!thread || !thread->is_armed) return WASM_MEMORY_TRAP_UNARMED;
+    struct frame frame;
+    frame.outer = thread->innermost;
+    frame.found = found;
+    if (sigsetjmp(frame.jump, 0) != 0) return WASM_MEMORY_TRAP_CAUGHT;
+    thread->innermost = &frame;
+    body(env);
+    thread->innermost = frame.outer;
+    return WASM_MEMORY_TRAP_RETURNED;
+}
+
+void *wasm_memory_trap_suspend(void)
+{
+    struct own *thread = own();
+    if (!thread) return NULL;
+    struct frame *frame = thread->innermost;
+    thread->innermost = NULL;
+    return frame;
+}
+
+void wasm_memory_trap_resume(void *frame)
+{
+    struct own *thread = own();
+    if (thread) thread->innermost = frame;
+}

@@ -1,0 +1,186 @@
+//! Faults that end a call, where the system tells of them by signals. The handlers and the jump are in `trap.c`.
+
+use super::OsError;
+use core::cell::OnceCell;
+use core::ffi::{c_int, c_void};
+use core::ptr;
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Asked in the handler whether a fault at this address is to end a call; writes what it has found there. It takes no
+/// lock and allocates nothing.
+pub(crate) type Recognizer =
+    unsafe extern "C" fn(address: usize, is_bus_error: c_int, found: *mut c_void) -> c_int;
+
+/// What a call is that a fault may end.
+pub(crate) type Body = unsafe extern "C" fn(env: *mut c_void);
+
+unsafe extern "C" {
+    fn wasm_memory_trap_install(recognizer: Recognizer) -> c_int;
+    fn wasm_memory_trap_uninstall();
+    fn wasm_memory_trap_set_armed(is_armed: c_int) -> c_int;
+    fn wasm_memory_trap_catch(body: Body, env: *mut c_void, found: *mut c_void) -> c_int;
+    fn wasm_memory_trap_suspend() -> *mut c_void;
+    fn wasm_memory_trap_resume(suspended: *mut c_void);
+}
+
+/// What `wasm_memory_trap_catch` answers.
+const CAUGHT: c_int = 1;
+const UNARMED: c_int = 2;
+
+/// Whether there are handlers; without, there is nothing to suspend.
+static ARE_INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// Sets the handlers. Fails where the system refuses, with 0 where there are none.
+pub(crate) fn install_trap_handlers(recognizer: Recognizer) -> Result<(), OsError> {
+    super::injection::point()?;
+    // SAFETY: the recognizer is a function that lives as long as the library.
+    match unsafe { wasm_memory_trap_install(recognizer) } {
+        0 => {
+            ARE_INSTALLED.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        error => Err(OsError(error)),
+    }
+}
+
+/// Sets what was there before.
+pub(crate) fn uninstall_trap_handlers() {
+    // SAFETY: no conditions.
+    unsafe { wasm_memory_trap_uninstall() };
+}
+
+/// Calls `body`. True: a fault that was recognized ended it, and `found` says what was found.
+///
+/// # Safety
+/// `body` may be called with `env`, and what it calls may be left at any fault: nothing is held there that
+/// would have to be released. `found` is writable for what the recognizer writes.
+pub(crate) unsafe fn catch_trap(
+    body: Body,
+    env: *mut c_void,
+    found: *mut c_void,
+) -> Result<bool, OsError> {
+    // SAFETY: passed on.
+    match unsafe { wasm_memory_trap_catch(body, env, found) } {
+        UNARMED => {
+            arm()?;
+            // SAFETY: passed on.
+            Ok(unsafe { wasm_memory_trap_catch(body, env, found) } == CAUGHT)
+        }
+        outcome => Ok(outcome == CAUGHT),
+    }
+}
+
+/// As long as this lives, no fault of this thread ends a call that was begun before.
+pub(crate) struct SuspendedTraps(Option<*mut c_void>);
+
+/// See [`SuspendedTraps`].
+#[inline]
+pub(crate) fn suspend_traps() -> SuspendedTraps {
+    // SAFETY: no conditions; see the drop.
+    SuspendedTraps(
+        ARE_INSTALLED.load(Ordering::Relaxed).then(|| unsafe { wasm_memory_trap_suspend() }),
+    )
+}
+
+impl Drop for SuspendedTraps {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(suspended) = self.0 {
+            // SAFETY: what was suspended on this thread right before, and its call goes on.
+            unsafe { wasm_memory_trap_resume(suspended) };
+        }
+    }
+}
+
+/// The stack that handlers run on, in a thread that had none.
+struct AlternateStack {
+    start: *mut c_void,
+    bytes: usize,
+}
+
+thread_local! {
+    static STACK: OnceCell<Option<AlternateStack>> = const { OnceCell::new() };
+}
+
+/// Enough for the handlers of the host's that ours calls, and for the registers of any processor.
+const STACK_BYTES: usize = 256 << 10;
+
+/// Gives the thread a stack for handlers, if it has none. Without memory for one they run on its own.
+fn arm() -> Result<(), OsError> {
+    // A thread that is ending gets none.
+    let _ = STACK.try_with(|stack| stack.get_or_init(AlternateStack::install).is_some());
+    // SAFETY: no conditions.
+    match unsafe { wasm_memory_trap_set_armed(1) } {
+        0 => Ok(()),
+        error => Err(OsError(error)),
+    }
+}
+
+impl AlternateStack {
+    fn current() -> Option<libc::stack_t> {
+        // SAFETY: zeros are a value of the structure, which is for the system to fill.
+        let mut current: libc::stack_t = unsafe { core::mem::zeroed() };
+        // SAFETY: it writes into the structure passed.
+        let answer = unsafe { libc::sigaltstack(ptr::null(), &raw mut current) };
+        (answer == 0).then_some(current)
+    }
+
+    fn install() -> Option<Self> {
+        if Self::current()?.ss_flags & libc::SS_DISABLE == 0 {
+            return None;
+        }
+        let guard = super::host().page_bytes;
+        let bytes = STACK_BYTES.checked_add(guard)?;
+        super::injection::point().ok()?;
+        // SAFETY: a fresh mapping.
+        let start = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANON,
+                -1,
+                0,
+            )
+        };
+        if start == libc::MAP_FAILED {
+            return None;
+        }
+        let stack = Self { start, bytes };
+        // SAFETY: zeros are a value of the structure.
+        let mut wanted: libc::stack_t = unsafe { core::mem::zeroed() };
+        wanted.ss_sp = start.wrapping_byte_add(guard);
+        wanted.ss_size = STACK_BYTES;
+        // SAFETY: the first page of the mapping made above; and the rest of it, which stays as long as the thread.
+        let is_set = unsafe {
+            libc::mprotect(start, guard, libc::PROT_NONE) == 0
+                && libc::sigaltstack(&raw const wanted, ptr::null_mut()) == 0
+        };
+        is_set.then_some(stack)
+    }
+
+    fn is_current(&self) -> bool {
+        let of_mapping = self.start.addr()..self.start.addr().wrapping_add(self.bytes);
+        let is_in_use = |stack: &libc::stack_t| {
+            stack.ss_flags & libc::SS_DISABLE == 0 && of_mapping.contains(&stack.ss_sp.addr())
+        };
+        Self::current().as_ref().is_some_and(is_in_use)
+    }
+}
+
+impl Drop for AlternateStack {
+    fn drop(&mut self) {
+        // SAFETY: no conditions.
+        unsafe { wasm_memory_trap_set_armed(0) };
+        if self.is_current() {
+            // SAFETY: zeros are a value of the structure.
+            let mut none: libc::stack_t = unsafe { core::mem::zeroed() };
+            none.ss_flags = libc::SS_DISABLE;
+            none.ss_size = STACK_BYTES;
+            // SAFETY: the thread ends, and no handler is running on the stack.
+            unsafe { libc::sigaltstack(&raw const none, ptr::null_mut()) };
+        }
+        // SAFETY: the mapping was made by `install`, and no thread uses it any more.
+        unsafe { libc::munmap(self.start, self.bytes) };
+    }
+}
