@@ -657,6 +657,79 @@ typedef struct wasm_memory_stats_t {
 } wasm_memory_stats_t;
 
 /**
+ * What a store's memories have, and what has happened to them; sizes in bytes.
+ *
+ * A memory is the store's from the moment on when it is made in it or, if it is shared, obtained by it, until its last
+ * handle and pending future in that store are gone. A shared memory counts with its whole length in each store that
+ * has it, once for each `wasm_memory_obtain`, as it does for limits; what happened to it before does not count.
+ */
+typedef struct wasm_store_stats_t {
+    /**
+     * Set to `sizeof(wasm_store_stats_t)` before the call.
+     */
+    size_t struct_size;
+    /**
+     * How many memories there are.
+     */
+    uint64_t memories;
+    /**
+     * The sum of their lengths.
+     */
+    uint64_t byte_length;
+    /**
+     * The largest sum of their lengths at one time so far.
+     */
+    uint64_t peak_bytes;
+    /**
+     * How often they grew, the deleted ones included.
+     */
+    uint64_t grow_count;
+    /**
+     * How often their growth failed or was denied, the deleted ones included.
+     */
+    uint64_t grow_failures;
+} wasm_store_stats_t;
+
+/**
+ * What an engine has; sizes in bytes. It is added up while memories come and go: what is there all the time counts once,
+ * what comes or goes meanwhile counts once or not at all.
+ */
+typedef struct wasm_engine_stats_t {
+    /**
+     * Set to `sizeof(wasm_engine_stats_t)` before the call.
+     */
+    size_t struct_size;
+    /**
+     * How many stores there are: the deleted ones that a memory, a future or a ticket keeps included.
+     */
+    uint64_t stores;
+    /**
+     * How many memories there are, in stores or in none. A shared memory is one, however many stores have it.
+     */
+    uint64_t memories;
+    /**
+     * The sum of their lengths.
+     */
+    uint64_t byte_length;
+    /**
+     * The address space that the engine holds for memories: those that there are, and those that lie idle or unused in its
+     * pool, with their guards. Where there are no mappings, the blocks of the heap. What an allocator of the host's
+     * provides does not count here and below.
+     */
+    uint64_t reserved_bytes;
+    /**
+     * What is readable and writable of that now, whether it is in physical memory or not.
+     */
+    uint64_t committed_bytes;
+    /**
+     * How many mappings of the system's that is, where the system does not merge neighbours: one for a slab of a pool or
+     * what is readable and writable as a whole; up to three for what has guards; and what the pages of images
+     * divide. What `wasm_memory_map_file` and `wasm_memory_protect` divide does not count.
+     */
+    uint64_t mappings;
+} wasm_engine_stats_t;
+
+/**
  * The operation succeeded.
  */
 #define WASM_MEMORY_OK 0
@@ -3384,6 +3457,38 @@ WASM_MEMORY_API const char *wasm_memory_version(void);
 WASM_MEMORY_API
 wasm_memory_status_t wasm_memory_stats(const struct wasm_memory_t *memory,
                                        struct wasm_memory_stats_t *out);
+
+/**
+ * Fills in what a store's memories have and what has happened to them. For polling: it takes about a microsecond, however many
+ * memories there are, and holds up nobody who makes, grows or deletes one for longer.
+ *
+ * Parameters: `store`: not consumed. `out`: the caller sets its `struct_size`; the fields that fit are
+ * written whole, all 0 on failure, and `struct_size` is left alone.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size` below that of itself: nothing
+ * is written).
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_store_stats(const struct wasm_store_t *store,
+                                      struct wasm_store_stats_t *out);
+
+/**
+ * Fills in what an engine has. For polling: it takes time with the stores there are, a fraction of a microsecond for each, and
+ * holds up nobody who makes or deletes anything.
+ *
+ * Parameters: `engine`: not consumed. `out`: the caller sets its `struct_size`; the fields that fit are
+ * written whole, all 0 on failure, and `struct_size` is left alone.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size` below that of itself: nothing
+ * is written).
+ * Ownership: none passes.
+ * Threads: any.
+ * Invalidates: nothing.
+ */
+WASM_MEMORY_API
+wasm_memory_status_t wasm_engine_stats(const struct wasm_engine_t *engine,
+                                       struct wasm_engine_stats_t *out);
 
 /**
  * The sentence about this thread's last call that failed, or that returned NULL, 0 or false for a

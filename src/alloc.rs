@@ -6,6 +6,7 @@
 use crate::error::Error;
 use core::alloc::Layout;
 use core::marker::PhantomData;
+use core::mem::MaybeUninit;
 use core::ops::Deref;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -95,31 +96,39 @@ impl<T: core::fmt::Debug> core::fmt::Debug for LazyBox<T> {
 /// Half of what can be counted: threads may pass it by a little before they see it.
 const IMMORTAL: usize = usize::MAX >> 1;
 
-struct Counted<T> {
-    value: T,
+pub(crate) struct Counted<T: ?Sized> {
     references: AtomicUsize,
+    /// The value starts on 16 bytes where the heap's blocks do: two words that code reads together lie in one line of
+    /// the processor's cache.
+    _gap: MaybeUninit<usize>,
+    /// The last, for it may be known by a trait alone.
+    value: T,
 }
 
 /// A counted reference to a `T` on the heap, like `Arc` without weak references.
 ///
 /// A C caller can give references away without end, so a count that comes near its end stays
 /// there, and the object lives for ever.
-pub(crate) struct Ref<T> {
+pub(crate) struct Ref<T: ?Sized> {
     target: NonNull<Counted<T>>,
     owns: PhantomData<Counted<T>>,
 }
 
 // SAFETY: like Arc, a Ref hands out `&T` to any thread that has one and drops the T on any.
-unsafe impl<T: Send + Sync> Send for Ref<T> {}
+unsafe impl<T: Send + Sync + ?Sized> Send for Ref<T> {}
 // SAFETY: as above.
-unsafe impl<T: Send + Sync> Sync for Ref<T> {}
+unsafe impl<T: Send + Sync + ?Sized> Sync for Ref<T> {}
 
 impl<T> Ref<T> {
     /// The first reference to `value`, or [`Error::OutOfHeap`].
     // In line, or the value would be copied from place to place on its way.
     #[inline(always)]
     pub(crate) fn try_new(value: T) -> Result<Self, Error> {
-        let counted = try_box(Counted { value, references: AtomicUsize::new(1) })?;
+        let counted = try_box(Counted {
+            references: AtomicUsize::new(1),
+            _gap: MaybeUninit::uninit(),
+            value,
+        })?;
         Ok(Self { target: NonNull::from(Box::leak(counted)), owns: PhantomData })
     }
 
@@ -149,13 +158,37 @@ impl<T> Ref<T> {
     }
 }
 
-impl<T: core::fmt::Debug> core::fmt::Debug for Ref<T> {
+/// A reference to the same object, known by a trait: `as_trait!(reference, dyn Trait)`.
+macro_rules! as_trait {
+    ($reference:expr, $trait:ty) => {
+        // SAFETY: nothing is converted but what is known of the target.
+        unsafe { $crate::alloc::Ref::<$trait>::of_trait($reference, |target| target) }
+    };
+}
+pub(crate) use as_trait;
+
+impl<U: ?Sized> Ref<U> {
+    /// See [`as_trait`], which writes the conversion down: it knows the type and the trait.
+    ///
+    /// # Safety
+    /// `convert` gives back the very target.
+    pub(crate) unsafe fn of_trait<T>(
+        reference: Ref<T>,
+        convert: fn(NonNull<Counted<T>>) -> NonNull<Counted<U>>,
+    ) -> Self {
+        let target = convert(reference.target);
+        core::mem::forget(reference);
+        Self { target, owns: PhantomData }
+    }
+}
+
+impl<T: core::fmt::Debug + ?Sized> core::fmt::Debug for Ref<T> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         (**self).fmt(f)
     }
 }
 
-impl<T> Clone for Ref<T> {
+impl<T: ?Sized> Clone for Ref<T> {
     fn clone(&self) -> Self {
         // SAFETY: this reference keeps the target alive.
         let counted = unsafe { self.target.as_ref() };
@@ -167,7 +200,7 @@ impl<T> Clone for Ref<T> {
     }
 }
 
-impl<T> Deref for Ref<T> {
+impl<T: ?Sized> Deref for Ref<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -176,7 +209,7 @@ impl<T> Deref for Ref<T> {
     }
 }
 
-impl<T> Drop for Ref<T> {
+impl<T: ?Sized> Drop for Ref<T> {
     fn drop(&mut self) {
         // SAFETY: this reference keeps the target alive until the subtraction below.
         let counted = unsafe { self.target.as_ref() };
@@ -213,6 +246,19 @@ mod tests {
         assert_eq!(Arc::strong_count(&witness), 2);
         // SAFETY: raw comes from into_raw right above.
         drop(unsafe { Ref::from_raw(raw) });
+        assert_eq!(Arc::strong_count(&witness), 1);
+    }
+
+    #[test]
+    fn a_reference_by_a_trait_is_one_more_to_the_same_object() {
+        let witness = Arc::new(());
+        let first = Ref::try_new(vec![witness.clone()]).unwrap();
+        let by_trait = as_trait!(first.clone(), dyn core::fmt::Debug + Send + Sync);
+        assert_eq!(format!("{by_trait:?}"), "[()]");
+        drop(first);
+        assert_eq!(Arc::strong_count(&witness), 2);
+        drop(by_trait.clone());
+        drop(by_trait);
         assert_eq!(Arc::strong_count(&witness), 1);
     }
 

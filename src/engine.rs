@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use crate::alloc::Ref;
+use crate::census::{Census, Count};
 use crate::creator::MemoryCreator;
 use crate::error::Error;
 use crate::image::MemoryImage;
@@ -41,10 +42,35 @@ struct State {
     /// The options of the pool, with the defaults in.
     pool_options: Option<PoolOptions>,
     pool: Pool,
+    census: Ref<Census>,
     /// Whether the system has refused guards that take no mappings.
     no_slab_guards: AtomicBool,
     /// Who makes the memories, if the host does.
     creator: Option<Box<dyn MemoryCreator>>,
+}
+
+/// What an engine has; sizes in bytes.
+///
+/// It is added up while memories come and go: what is there all the time counts once, what comes or goes meanwhile counts
+/// once or not at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EngineStats {
+    /// How many stores there are: those that were dropped, but are kept by a memory, a future or a ticket, included.
+    pub stores: u64,
+    /// How many memories there are, in its stores or in none. A shared memory is one, however many stores have it.
+    pub memories: u64,
+    /// The sum of their lengths.
+    pub byte_length: u64,
+    /// The address space that the engine holds for memories: those that there are, and those that lie idle or unused in its
+    /// pool, with their guards. Where there are no mappings, the blocks of the heap. What the host provides
+    /// ([`MemoryCreator`]) does not count here and below.
+    pub reserved_bytes: u64,
+    /// What is readable and writable of that now, whether it is in physical memory or not.
+    pub committed_bytes: u64,
+    /// How many mappings of the system's that is, where the system does not merge neighbours: one for a slab of a pool or
+    /// what is readable and writable as a whole; up to three for what has guards; and what the pages of images
+    /// divide. What mappings of the host's files and protections divide does not count.
+    pub mappings: u64,
 }
 
 /// What a memory is to have of a region.
@@ -89,9 +115,11 @@ impl Engine {
     ) -> Result<Self, Error> {
         policy.check(&host)?;
         let pool_options = policy.pool.map(|pool| pool.resolved(&host));
-        let pool = Pool::new(pool_options)?;
+        let census = Ref::try_new(Census::default())?;
+        let pool = Pool::new(pool_options, &census)?;
         let no_slab_guards = AtomicBool::new(false);
-        Ok(Self(Ref::try_new(State { policy, host, pool_options, pool, no_slab_guards, creator })?))
+        let state = State { policy, host, pool_options, pool, census, no_slab_guards, creator };
+        Ok(Self(Ref::try_new(state)?))
     }
 
     /// Who makes the memories, if the host does.
@@ -141,6 +169,38 @@ impl Engine {
     /// Gives back the pages and the address space of all memories that are idle.
     pub fn trim_pool(&self) {
         self.0.pool.trim();
+    }
+
+    /// What the engine has. Takes time with its stores, about as much as making a memory for each, and holds nobody up.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, IndexType, Memory, MemoryType, Pages, Policy, Store};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// let store = Store::new(&engine)?;
+    /// let ty = MemoryType::new(IndexType::I32, 1, Some(4))?;
+    /// let (inside, outside) = (store.new_memory(ty)?, Memory::new(&engine, ty)?);
+    /// outside.grow(Pages(2))?;
+    /// let stats = engine.stats();
+    /// assert_eq!((stats.stores, stats.memories, stats.byte_length), (1, 2, 4 * 65_536));
+    /// assert!(stats.reserved_bytes >= stats.committed_bytes);
+    /// assert!(stats.committed_bytes >= stats.byte_length);
+    ///
+    /// drop((inside, outside, store));
+    /// engine.trim_pool();
+    /// assert_eq!(engine.stats(), Default::default());
+    /// # Ok::<(), wasm_memory::Error>(())
+    /// ```
+    pub fn stats(&self) -> EngineStats {
+        let Count { stores, memories, byte_length, reserved_bytes, committed_bytes, mappings } =
+            self.0.census.count();
+        EngineStats { stores, memories, byte_length, reserved_bytes, committed_bytes, mappings }
+    }
+
+    /// What is counted of the engine.
+    #[inline]
+    pub(crate) fn census(&self) -> &Census {
+        &self.0.census
     }
 
     /// How many bytes of what a memory wrote stay in memory when it is reset.
@@ -268,7 +328,11 @@ impl Engine {
         let host = &self.0.host;
         let policy = &self.0.policy;
         let planner = self.planner(ty, capacity);
-        let region = |layout| Region::over_file(layout, file, file_offset, capacity, needed, host);
+        let region = |layout| -> Result<Region, OsError> {
+            let mut region = Region::over_file(layout, file, file_offset, capacity, needed, host)?;
+            region.enter_census(&self.0.census);
+            Ok(region)
+        };
         // In the room that idle regions take, if there is no other.
         let region = |layout| match region(layout) {
             Err(_) if self.give_up_warm() => region(layout),
@@ -470,6 +534,7 @@ impl Engine {
     fn new_region(&self, layout: &Layout, wanted: &Wanted<'_>) -> Result<Region, OsError> {
         let made = |layout| {
             let mut region = Region::new(layout, wanted.needed, &self.0.host)?;
+            region.enter_census(&self.0.census);
             if wanted.image.is_some() {
                 region.renew(wanted.needed, wanted.image)?;
             }

@@ -86,9 +86,9 @@
 //! How the source is laid out. Data flows one way, and `tests/architecture.rs` keeps it so:
 //!
 //! ```text
-//! ffi -> store -> memory -> engine -> pool -> region -> image, plan, directory -> sys
-//!     -> fault -> memory, directory                                            -> sys
-//!                        -> wait, racy                                         -> sys
+//! ffi -> store -> memory -> engine -> pool -> region -> image, plan, census, directory -> sys
+//!     -> fault -> memory, directory                                                    -> sys
+//!                        -> wait, racy                                                 -> sys
 //!                              types, units, error, alloc, try_lock, attachment, creator: for all
 //! ```
 //!
@@ -105,6 +105,7 @@
 //! | `image` | what memories start with: bytes that never change, and their file |
 //! | `fault` | whose a fault is, and calls that a fault ends |
 //! | `directory` | which memory an address belongs to, for signal handlers |
+//! | `census` | who lives in an engine, and what its regions take: the stats |
 //! | `plan` | address-space arithmetic, without touching any |
 //! | `types`, `units` | memory types and the units of the specification |
 //! | `error`, `alloc` | why things fail; objects whose allocation can fail |
@@ -120,6 +121,7 @@
 
 mod alloc;
 mod attachment;
+mod census;
 mod creator;
 mod directory;
 mod engine;
@@ -140,7 +142,7 @@ mod units;
 mod wait;
 
 pub use creator::{Breach, LinearMemory, MemoryCreator};
-pub use engine::Engine;
+pub use engine::{Engine, EngineStats};
 pub use error::{Error, Limit};
 pub use fault::{Fault, FaultKind, Trap, TrapHandlers, catch_trap, classify_fault};
 pub use image::{MemoryImage, Segment};
@@ -150,7 +152,9 @@ pub use memory::{
 };
 pub use plan::{Bounds, BoundsPolicy, Policy, PoolOptions};
 pub use pool::PoolStats;
-pub use store::{AsyncLimiter, Limiter, Limits, MemoryFuture, Request, Store, StoreMemory, Ticket};
+pub use store::{
+    AsyncLimiter, Limiter, Limits, MemoryFuture, Request, Store, StoreMemory, StoreStats, Ticket,
+};
 pub use sys::{FileMapping, HostCaps, LikelyLimit, OsError, Protection, Purpose};
 pub use types::{IndexType, MemoryType, TypeError};
 pub use units::{PageSize, Pages};

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 use crate::alloc::Ref;
+use crate::census::{Census, home};
 use crate::error::Error;
 use crate::image::MemoryImage;
 use crate::plan::{Layout, PoolOptions};
@@ -18,8 +19,7 @@ use crate::region::{Region, Slab, Used, clean_together, empty_together};
 use crate::sys::{self, HostCaps, OsError};
 use crate::try_lock::{Taken, TryLock};
 use crate::types::MemoryType;
-use core::cell::Cell;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// Without options, a shard keeps so many regions.
 const WARM_REGIONS: usize = 16;
@@ -56,6 +56,7 @@ pub(crate) struct Pool {
     address_space: AtomicU64,
     retired: AtomicU64,
     misses: AtomicU64,
+    census: Ref<Census>,
 }
 
 #[derive(Debug)]
@@ -133,21 +134,6 @@ pub struct PoolStats {
     pub reserved_bytes: u64,
     /// What idle slots have in memory, in bytes.
     pub resident_bytes: u64,
-}
-
-/// Which shard a thread prefers: threads get numbers one after the other.
-fn home() -> usize {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    thread_local! {
-        static NUMBER: Cell<u32> = const { Cell::new(0) };
-    }
-    let number = NUMBER.get();
-    if number != 0 {
-        return number as usize;
-    }
-    let number = NEXT.fetch_add(1, Ordering::Relaxed).wrapping_add(1).max(1);
-    NUMBER.set(number);
-    number as usize
 }
 
 impl Bin {
@@ -239,7 +225,7 @@ fn push<T>(list: &mut Vec<T>, item: T) -> Result<(), T> {
 
 impl Pool {
     /// A pool with these options, the defaults in; without, one of a few regions.
-    pub(crate) fn new(options: Option<PoolOptions>) -> Result<Self, Error> {
+    pub(crate) fn new(options: Option<PoolOptions>, census: &Ref<Census>) -> Result<Self, Error> {
         let limits = match options {
             None => Limits {
                 regions: u64::MAX,
@@ -272,6 +258,7 @@ impl Pool {
             address_space: AtomicU64::new(0),
             retired: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            census: census.clone(),
         })
     }
 
@@ -668,7 +655,7 @@ impl Pool {
         loop {
             let bytes = stride.saturating_mul(slots);
             let made = if room(bytes as u64) {
-                Slab::new(*layout, slots, host)
+                Slab::new(*layout, slots, host, &self.census)
             } else {
                 Err(OsError::no_memory())
             };

@@ -19,16 +19,17 @@ const COMMON: [&str; 7] = ["units", "types", "error", "alloc", "try_lock", "atta
 
 /// Each room and what it may use besides the common ones. `units`, `types` and `error` are below
 /// all others; `error` carries what `sys` found out, so it knows its plain data.
-const ROOMS: [(&str, &[&str]); 20] = [
+const ROOMS: [(&str, &[&str]); 21] = [
     ("ffi", &["store", "fault", "memory", "engine", "image", "plan", "sys"]),
     ("fault", &["memory", "directory", "sys"]),
-    ("store", &["memory", "engine", "image", "sys"]),
+    ("store", &["memory", "engine", "census", "image", "sys"]),
     ("memory", &["engine", "image", "region", "plan", "wait", "racy", "directory", "sys"]),
     ("wait", &["sys"]),
     ("racy", &[]),
-    ("engine", &["pool", "image", "region", "plan", "sys"]),
-    ("pool", &["image", "region", "plan", "sys"]),
-    ("region", &["image", "plan", "directory", "sys"]),
+    ("engine", &["pool", "image", "region", "census", "plan", "sys"]),
+    ("pool", &["image", "region", "census", "plan", "sys"]),
+    ("region", &["image", "census", "plan", "directory", "sys"]),
+    ("census", &[]),
     ("image", &["sys"]),
     ("plan", &["sys"]),
     ("error", &["sys"]),
@@ -43,7 +44,7 @@ const ROOMS: [(&str, &[&str]); 20] = [
 ];
 
 /// Rooms that compute and decide: no unsafe code in them.
-const PURE: [&str; 6] = ["units", "types", "plan", "error", "engine", "pool"];
+const PURE: [&str; 7] = ["units", "types", "plan", "error", "engine", "pool", "census"];
 
 fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")

@@ -1,10 +1,13 @@
 //! Reports: the version and the stats.
 
-use super::boundary::status;
-use super::config::{WASM_MEMORY_BOUNDS_CHECKED, WASM_MEMORY_BOUNDS_GUARDED, wasm_memory_bounds_t};
+use super::boundary::{required, status};
+use super::config::{
+    WASM_MEMORY_BOUNDS_CHECKED, WASM_MEMORY_BOUNDS_GUARDED, wasm_engine_t, wasm_memory_bounds_t,
+};
 use super::memory::{kept, wasm_memory_t};
 use super::sized::{Extensible, fields, fill, struct_size};
 use super::status::wasm_memory_status_t;
+use super::store::wasm_store_t;
 use crate::error::Error;
 use crate::plan::Bounds;
 use core::ffi::{CStr, c_char};
@@ -133,6 +136,157 @@ pub unsafe extern "C" fn wasm_memory_stats(
             shared: stats.shared,
             resident_bytes: if wants_resident { memory.resident_bytes() } else { 0 },
             dirty_granule_bytes: memory.dirty_granule_bytes(),
+        };
+        // SAFETY: as above.
+        unsafe { fill(out, size, &filled) };
+        Ok(())
+    })
+}
+
+/// What a store's memories have, and what has happened to them; sizes in bytes.
+///
+/// A memory is the store's from the moment on when it is made in it or, if it is shared, obtained by it, until its last
+/// handle and pending future in that store are gone. A shared memory counts with its whole length in each store that
+/// has it, once for each `wasm_memory_obtain`, as it does for limits; what happened to it before does not count.
+#[allow(non_camel_case_types, reason = "the C name")]
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct wasm_store_stats_t {
+    /// Set to `sizeof(wasm_store_stats_t)` before the call.
+    pub struct_size: usize,
+    /// How many memories there are.
+    pub memories: u64,
+    /// The sum of their lengths.
+    pub byte_length: u64,
+    /// The largest sum of their lengths at one time so far.
+    pub peak_bytes: u64,
+    /// How often they grew, the deleted ones included.
+    pub grow_count: u64,
+    /// How often their growth failed or was denied, the deleted ones included.
+    pub grow_failures: u64,
+}
+
+// SAFETY: repr(C), starts with its size, the fields after it listed.
+unsafe impl Extensible for wasm_store_stats_t {
+    const FIELDS: &'static [(usize, usize)] = fields!(wasm_store_stats_t {
+        memories: u64,
+        byte_length: u64,
+        peak_bytes: u64,
+        grow_count: u64,
+        grow_failures: u64,
+    });
+}
+
+/// What an engine has; sizes in bytes. It is added up while memories come and go: what is there all the time counts once,
+/// what comes or goes meanwhile counts once or not at all.
+#[allow(non_camel_case_types, reason = "the C name")]
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct wasm_engine_stats_t {
+    /// Set to `sizeof(wasm_engine_stats_t)` before the call.
+    pub struct_size: usize,
+    /// How many stores there are: the deleted ones that a memory, a future or a ticket keeps included.
+    pub stores: u64,
+    /// How many memories there are, in stores or in none. A shared memory is one, however many stores have it.
+    pub memories: u64,
+    /// The sum of their lengths.
+    pub byte_length: u64,
+    /// The address space that the engine holds for memories: those that there are, and those that lie idle or unused in its
+    /// pool, with their guards. Where there are no mappings, the blocks of the heap. What an allocator of the host's
+    /// provides does not count here and below.
+    pub reserved_bytes: u64,
+    /// What is readable and writable of that now, whether it is in physical memory or not.
+    pub committed_bytes: u64,
+    /// How many mappings of the system's that is, where the system does not merge neighbours: one for a slab of a pool or
+    /// what is readable and writable as a whole; up to three for what has guards; and what the pages of images
+    /// divide. What `wasm_memory_map_file` and `wasm_memory_protect` divide does not count.
+    pub mappings: u64,
+}
+
+// SAFETY: repr(C), starts with its size, the fields after it listed.
+unsafe impl Extensible for wasm_engine_stats_t {
+    const FIELDS: &'static [(usize, usize)] = fields!(wasm_engine_stats_t {
+        stores: u64,
+        memories: u64,
+        byte_length: u64,
+        reserved_bytes: u64,
+        committed_bytes: u64,
+        mappings: u64,
+    });
+}
+
+/// Fills in what a store's memories have and what has happened to them. For polling: it takes about a microsecond, however many
+/// memories there are, and holds up nobody who makes, grows or deletes one for longer.
+///
+/// Parameters: `store`: not consumed. `out`: the caller sets its `struct_size`; the fields that fit are
+/// written whole, all 0 on failure, and `struct_size` is left alone.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size` below that of itself: nothing
+/// is written).
+/// Ownership: none passes.
+/// Threads: any.
+/// Invalidates: nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_store_stats(
+    store: *const wasm_store_t,
+    out: *mut wasm_store_stats_t,
+) -> wasm_memory_status_t {
+    status(|| {
+        if out.is_null() {
+            return Err(Error::NullArgument("out"));
+        }
+        // SAFETY: not NULL, so the caller's structure, which starts with its size.
+        let size = unsafe { struct_size(out) }?;
+        // SAFETY: the caller's structure has `size` bytes; all zeros are a value of the type.
+        unsafe { fill(out, size, &core::mem::zeroed()) };
+        // SAFETY: the contract of the ABI.
+        let stats = unsafe { required(store, "store") }?.0.stats();
+        let filled = wasm_store_stats_t {
+            struct_size: size,
+            memories: stats.memories,
+            byte_length: stats.byte_length,
+            peak_bytes: stats.peak_bytes,
+            grow_count: stats.grow_count,
+            grow_failures: stats.grow_failures,
+        };
+        // SAFETY: as above.
+        unsafe { fill(out, size, &filled) };
+        Ok(())
+    })
+}
+
+/// Fills in what an engine has. For polling: it takes time with the stores there are, a fraction of a microsecond for each, and
+/// holds up nobody who makes or deletes anything.
+///
+/// Parameters: `engine`: not consumed. `out`: the caller sets its `struct_size`; the fields that fit are
+/// written whole, all 0 on failure, and `struct_size` is left alone.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a `struct_size` below that of itself: nothing
+/// is written).
+/// Ownership: none passes.
+/// Threads: any.
+/// Invalidates: nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn wasm_engine_stats(
+    engine: *const wasm_engine_t,
+    out: *mut wasm_engine_stats_t,
+) -> wasm_memory_status_t {
+    status(|| {
+        if out.is_null() {
+            return Err(Error::NullArgument("out"));
+        }
+        // SAFETY: not NULL, so the caller's structure, which starts with its size.
+        let size = unsafe { struct_size(out) }?;
+        // SAFETY: the caller's structure has `size` bytes; all zeros are a value of the type.
+        unsafe { fill(out, size, &core::mem::zeroed()) };
+        // SAFETY: the contract of the ABI.
+        let stats = unsafe { required(engine, "engine") }?.0.stats();
+        let filled = wasm_engine_stats_t {
+            struct_size: size,
+            stores: stats.stores,
+            memories: stats.memories,
+            byte_length: stats.byte_length,
+            reserved_bytes: stats.reserved_bytes,
+            committed_bytes: stats.committed_bytes,
+            mappings: stats.mappings,
         };
         // SAFETY: as above.
         unsafe { fill(out, size, &filled) };

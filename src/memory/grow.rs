@@ -2,7 +2,7 @@
 
 use super::host::{Backing, HostMade};
 use super::shared::Shared;
-use super::{Counters, Memory, host_length};
+use super::{Counters, Foreign, Memory, host_length};
 use crate::creator::Breach;
 use crate::engine::Wanted;
 use crate::error::Error;
@@ -45,6 +45,14 @@ impl Memory {
     /// does not suffice. No limits of a store are asked: see [`crate::StoreMemory::grow`].
     #[inline]
     pub fn grow(&self, delta: Pages) -> Result<Pages, Error> {
+        let grown = self.grow_in_store(delta);
+        self.note_bypass();
+        grown
+    }
+
+    /// The same for the store that the memory is in, which knows of it.
+    #[inline]
+    pub(crate) fn grow_in_store(&self, delta: Pages) -> Result<Pages, Error> {
         if let Backing::Shared(shared) = &self.backing {
             return self.grow_among_others(shared, delta);
         }
@@ -109,6 +117,7 @@ impl Memory {
     fn perform_alone(&self, growth: Growth) -> Result<Pages, Error> {
         debug_assert!(self.pages() == growth.current);
         let length = self.make_room(growth.wanted)?;
+        self.count_change(self.view.byte_length(), length);
         self.set_length(length);
         Ok(growth.current)
     }
@@ -124,7 +133,8 @@ impl Memory {
     pub(crate) fn count_failed_growth(&self) {
         let counter = &self.counters.grow_failures;
         if self.is_shared() {
-            Counters::add_one_shared(counter)
+            Counters::add_one_shared(counter);
+            Foreign::note_shared();
         } else {
             Counters::add_one(counter)
         }

@@ -200,6 +200,13 @@ impl Memory {
     /// # Ok::<(), wasm_memory::Error>(())
     /// ```
     pub fn reset(&self, image: Option<&MemoryImage>) -> Result<(), Error> {
+        let reset = self.reset_in_store(image);
+        self.note_bypass();
+        reset
+    }
+
+    /// The same for the store that the memory is in, which knows of it.
+    pub(crate) fn reset_in_store(&self, image: Option<&MemoryImage>) -> Result<(), Error> {
         let (_, wanted) = self.plan_reset(image)?;
         let length = host_length(&self.engine, &self.ty, wanted)?;
         let old = self.byte_length();
@@ -251,6 +258,7 @@ impl Memory {
     }
 
     fn set_length_only(&self, length: usize) {
+        self.count_change(self.view.byte_length(), length);
         // Release: who sees the length sees the pages behind it open.
         self.view.byte_length.store(length, Ordering::Release);
         self.announce_length(length);

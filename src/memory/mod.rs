@@ -22,6 +22,7 @@ mod injected;
 mod overlay;
 mod segment;
 mod shared;
+mod tally;
 
 pub use access::{Scalar, V128};
 pub use atomic::{AtomicInteger, RmwOp, WaitResult, atomic_fence};
@@ -29,6 +30,7 @@ pub(crate) use grow::Growth;
 pub use hexdump::Hexdump;
 pub use segment::DataSegment;
 pub use shared::SharedMemory;
+pub(crate) use tally::{Foreign, Tally};
 
 use crate::alloc::LazyBox;
 use crate::attachment::Attachment;
@@ -278,6 +280,9 @@ impl Memory {
 
     #[inline(always)]
     fn over(engine: Kept, ty: MemoryType, length: usize, base: *mut u8, backing: Backing) -> Self {
+        if let Kept::Own(engine) = &engine {
+            engine.census().memory_comes(length);
+        }
         let is_exported =
             matches!(&backing, Backing::Shared(shared) if shared.exported().is_some());
         Self {
@@ -519,6 +524,9 @@ impl Drop for Memory {
         }
         if let Backing::Host(made) = &self.backing {
             made.withdraw();
+        }
+        if let Kept::Own(engine) = &self.engine {
+            engine.census().memory_goes(used);
         }
         let region = match &mut self.backing {
             Backing::Ours(region) => region.get_mut().take(),

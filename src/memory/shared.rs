@@ -2,7 +2,7 @@
 
 use super::exported::Exported;
 use super::grow::Growth;
-use super::{Counters, Kept, Memory, View, host_length};
+use super::{Counters, Foreign, Kept, Memory, View, host_length};
 use crate::alloc::{Ref, try_box};
 use crate::directory::{Seat, SeatRef};
 use crate::engine::{Engine, Wanted};
@@ -122,6 +122,8 @@ impl Memory {
         let grown = |done: bool| {
             done.then(|| {
                 Counters::add_one_shared(&self.counters.grow_count);
+                self.count_change(current, length);
+                Foreign::note_shared();
                 growth.current
             })
         };
@@ -195,7 +197,10 @@ impl Memory {
             if length > region.open_bytes() {
                 self.open_more(region, length)?;
             }
-            self.advance(shared, known, length);
+            if self.advance(shared, known, length) {
+                self.count_change(known, length);
+                Foreign::note_shared();
+            }
         }
         Ok(())
     }

@@ -75,7 +75,7 @@ impl Contents {
     }
 
     /// The image whose pages are mapped in the region.
-    fn mapped(&self) -> Option<&MemoryImage> {
+    pub(super) fn mapped(&self) -> Option<&MemoryImage> {
         self.image.as_ref().filter(|_| self.how != How::Copied)
     }
 }
@@ -329,6 +329,7 @@ impl Region {
         self.clear_images_from(0)?;
         self.contents.image = None;
         self.contents.how = How::Copied;
+        self.recount();
         Ok(())
     }
 
@@ -358,6 +359,7 @@ impl Region {
             // SAFETY: the extents lie in the memory, so they are open and the region's own; what is there is zeros.
             if unsafe { image.map_over(self.base) }.is_ok() {
                 self.contents.how = How::Mapped;
+                self.recount();
                 return Ok(());
             }
             // Some of it may be mapped.

@@ -6,6 +6,7 @@
 //! region's.
 
 mod contents;
+mod counted;
 mod leftover;
 mod slab;
 
@@ -24,6 +25,7 @@ use core::alloc::Layout as HeapLayout;
 use core::ops::{Deref, DerefMut, Range};
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
+use counted::Counted;
 
 /// The address space that all regions of this process have reserved, guards included.
 static RESERVED_BYTES: AtomicU64 = AtomicU64::new(0);
@@ -77,6 +79,7 @@ struct Own {
     is_pooled: bool,
     /// Its addresses, guards included, for who asks whose they are. None for a slab, which enters its slots itself.
     entry: Option<Entry>,
+    counted: Counted,
 }
 
 // SAFETY: a region owns its address space, and nothing of it belongs to a thread.
@@ -145,6 +148,7 @@ impl Region {
             && let Origin::Mapping { start, bytes } = own.origin
         {
             own.origin = Origin::File { start, bytes };
+            own.counted.file_bytes = capacity;
         }
         let everything = layout.bounds == Bounds::Checked;
         region.open_to(if everything { capacity } else { needed })?;
@@ -162,8 +166,14 @@ impl Region {
         host: &HostCaps,
         origin: Origin,
     ) -> Result<Self, OsError> {
-        let page_bytes = host.page_bytes;
-        let own = Own { layout, page_bytes, origin, is_pooled: false, entry: None };
+        let own = Own {
+            layout,
+            page_bytes: host.page_bytes,
+            origin,
+            is_pooled: false,
+            entry: None,
+            counted: Counted::default(),
+        };
         // Parts that are dropped release their origin; there are none as long as this box is all there is.
         let own = try_box(own).map_err(|_| {
             origin.release(base, open, layout.place == Place::Reserved);
@@ -293,6 +303,7 @@ impl Region {
         // SAFETY: the range lies in the reservation, right behind what is open.
         unsafe { sys::open(offset(self.base, self.open), more)? };
         self.open = bytes;
+        self.recount();
         Ok(())
     }
 
@@ -307,6 +318,7 @@ impl Region {
         // SAFETY: the range is open, so it lies in the reservation; the owner uses it no more.
         unsafe { sys::close(offset(self.base, bytes), less)? };
         self.open = bytes;
+        self.recount();
         Ok(())
     }
 
@@ -328,6 +340,7 @@ impl Region {
         unsafe { sys::reserve_over(offset(self.base, range.start), range.len())? };
         self.contents.tear(&range);
         self.open = bytes;
+        self.recount();
         Ok(())
     }
 
@@ -358,6 +371,7 @@ impl Region {
         *total = total.wrapping_add(more);
         own.layout.reserved = bytes;
         parts.open = bytes;
+        self.recount();
         Ok(())
     }
 
@@ -469,7 +483,8 @@ impl Origin {
 impl Drop for Parts {
     fn drop(&mut self) {
         // A slot that its slab has not got back is lost to it: nobody has shown that it is clean.
-        if let Holding::Own(own) = &self.holding {
+        if let Holding::Own(own) = &mut self.holding {
+            own.counted.leave();
             let counted = own.layout.place == Place::Reserved;
             own.origin.release(self.base, self.open, counted);
         }

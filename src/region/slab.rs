@@ -11,6 +11,7 @@
 use super::contents::Contents;
 use super::{Holding, Parts, Region, offset};
 use crate::alloc::Ref;
+use crate::census::Census;
 use crate::directory::Entry;
 use crate::plan::{Bounds, Layout, Place};
 use crate::sys::{self, HostCaps, OsError};
@@ -64,7 +65,12 @@ impl Slab {
     }
 
     /// Makes a slab of so many slots, all of them open.
-    pub(crate) fn new(layout: Layout, slots: usize, host: &HostCaps) -> Result<Ref<Self>, OsError> {
+    pub(crate) fn new(
+        layout: Layout,
+        slots: usize,
+        host: &HostCaps,
+        census: &Ref<Census>,
+    ) -> Result<Ref<Self>, OsError> {
         let bytes = Self::stride(&layout).checked_mul(slots).ok_or(OsError::no_memory())?;
         let places = Places { free: bits(slots, u64::MAX)?, guarded: bits(slots, 0)?, first: 0 };
         let whole = Layout {
@@ -76,7 +82,8 @@ impl Slab {
             alignment: 1,
             huge_pages: false,
         };
-        let region = Region::unlisted(whole, bytes, host)?;
+        let mut region = Region::unlisted(whole, bytes, host)?;
+        region.enter_census(census);
         if layout.reserved < HUGE_PAGE {
             sys::advise_small_pages(region.base, bytes);
         }
@@ -137,6 +144,7 @@ impl Slab {
             // SAFETY: the page lies in the slab, before a slot that nobody has.
             unsafe { sys::install_guard(offset(slab.region.base, start), slab.layout.before)? };
             *guarded |= mask;
+            slab.region.count_closed(slab.layout.before);
         }
         let region = Region::try_new(Parts {
             base: offset(slab.region.base, start.wrapping_add(slab.layout.before)),

@@ -1,15 +1,16 @@
 //! A memory in its store: what a handle refers to.
 
+use super::account::Entering;
 use super::limiter::{Deciding, Request};
 use super::{MemoryFuture, Store};
 use crate::alloc::Ref;
 use crate::error::Error;
 use crate::image::MemoryImage;
-use crate::memory::{Growth, Memory, SharedMemory};
+use crate::memory::{Growth, Memory, SharedMemory, Tally};
 use crate::units::Pages;
 use core::ops::Deref;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering, compiler_fence};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, compiler_fence};
 
 /// A memory and the store whose limits it obeys.
 #[derive(Debug)]
@@ -19,6 +20,8 @@ pub(crate) struct Member {
     store: Store,
     /// Set once, before anybody else has the member.
     slot: AtomicUsize,
+    /// Whether the account looks at the memory before it sums up. The account alone changes it.
+    is_watched: AtomicBool,
 }
 
 /// Whose memory it is.
@@ -37,8 +40,9 @@ impl Drop for Member {
     fn drop(&mut self) {
         let slot = *self.slot.get_mut();
         if slot != NO_SLOT {
-            // Before the memory goes, whose length the account reads.
-            self.store.account().leave(slot);
+            let last = self.tally();
+            // Before the memory goes, which the account looks at.
+            self.store.account().leave(slot, last);
         }
     }
 }
@@ -48,13 +52,16 @@ impl Member {
     #[inline(always)]
     pub(super) fn admit(store: &Store, held: Held, bytes: u64) -> Result<StoreMemory, Error> {
         let slot = AtomicUsize::new(NO_SLOT);
-        let member = Ref::try_new(Self { held, store: store.clone(), slot })?;
+        let is_watched = AtomicBool::new(false);
+        let is_shared = matches!(held, Held::Shared(_));
+        let member = Ref::try_new(Self { held, store: store.clone(), slot, is_watched })?;
+        let is_exported = member.memory().is_exported();
+        let new = Entering { bytes, is_shared, is_exported, seen: member.tally() };
         // The memory stays where it is from now on, and leaves the slot when it is dropped.
         if let Held::Own(memory) = &member.held {
             memory.settle();
         }
-        let view = NonNull::from(member.memory().view());
-        let slot = store.account().enter(view, bytes)?;
+        let slot = store.account().enter(NonNull::from(&*member), &new)?;
         member.slot.store(slot, Ordering::Relaxed);
         Ok(StoreMemory(member))
     }
@@ -65,6 +72,32 @@ impl Member {
             Held::Own(memory) => memory,
             Held::Shared(memory) => memory,
         }
+    }
+
+    /// What there is to see of the memory, from any thread.
+    pub(super) fn tally(&self) -> Tally {
+        self.memory().tally()
+    }
+
+    /// For the account, under its lock.
+    pub(super) fn set_watched(&self, is_watched: bool) {
+        self.is_watched.store(is_watched, Ordering::Relaxed);
+    }
+
+    /// What there is to see of the memory has changed, and the account is to know.
+    #[inline]
+    fn tell(&self) {
+        // After the change, at least in the program; `Account::clear_watched` has the processor's part.
+        compiler_fence(Ordering::SeqCst);
+        if !self.is_watched.load(Ordering::Relaxed) {
+            self.have_watched();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn have_watched(&self) {
+        self.store.account().watch(self.slot());
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -98,10 +131,11 @@ impl Member {
     /// Grows where nobody is to be asked.
     #[inline(never)]
     pub(crate) fn grow_unasked(&self, delta: Pages) -> Result<Pages, Error> {
-        let grown = self.memory().grow(delta);
+        let grown = self.memory().grow_in_store(delta);
         if grown.is_ok() {
             self.count_late();
         }
+        self.tell();
         grown
     }
 
@@ -110,6 +144,7 @@ impl Member {
     pub(crate) fn grow_within(&self, delta: Pages) -> Option<Pages> {
         let previous = self.memory().grow_within(delta)?;
         self.count_late();
+        self.tell();
         Some(previous)
     }
 
@@ -169,6 +204,7 @@ impl Member {
             // Another thread may have taken back what it was charged for since, and what this one was with it.
             self.charge_late();
         }
+        self.tell();
         grown
     }
 
@@ -176,8 +212,15 @@ impl Member {
     pub(crate) fn reset(&self, image: Option<&MemoryImage>) -> Result<(), Error> {
         let (current, wanted) = self.memory().plan_reset(image)?;
         let reset = || {
-            let reset = self.memory().reset(image);
-            self.store.account().charge_exactly(self.slot(), self.memory().byte_length() as u64);
+            if wanted < current {
+                // The sum of all lengths is about to fall: this may be its peak.
+                self.store.account().look();
+            }
+            let reset = self.memory().reset_in_store(image);
+            let now = self.tally();
+            let mut account = self.store.account();
+            account.charge_exactly(self.slot(), now.byte_length);
+            account.see(self.slot(), now);
             reset
         };
         if wanted <= current || !self.growth_calls_host() {
@@ -201,6 +244,7 @@ impl Member {
             let done = body(asked);
             if done.is_err() {
                 self.memory().count_failed_growth();
+                self.tell();
             }
             done
         })

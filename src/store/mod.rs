@@ -10,7 +10,7 @@ mod limiter;
 mod member;
 mod question;
 
-pub use account::Limits;
+pub use account::{Limits, StoreStats};
 pub use future::MemoryFuture;
 pub use limiter::{AsyncLimiter, Limiter, Request};
 use member::Held;
@@ -19,8 +19,9 @@ pub use member::StoreMemory;
 pub(crate) use question::ReadyCallback;
 pub use question::Ticket;
 
-use crate::alloc::Ref;
+use crate::alloc::{Ref, as_trait};
 use crate::attachment::Attachment;
+use crate::census::{Books, Place};
 use crate::engine::Engine;
 use crate::error::Error;
 use crate::image::MemoryImage;
@@ -59,19 +60,79 @@ struct State {
     engine: Engine,
     /// Whether a growth has somebody to ask or to tell. Lets the others pass without a lock.
     asks: AtomicBool,
-    account: Mutex<Account>,
+    book: Ref<Book>,
+    /// Where the engine knows the book.
+    place: Option<Place>,
     data: Attachment,
+}
+
+/// The account of a store, which the engine may look into.
+#[derive(Debug, Default)]
+struct Book(Mutex<Account>);
+
+impl Book {
+    fn account(&self) -> MutexGuard<'_, Account> {
+        // Nothing panics while the lock is held; if it were otherwise, the account would be whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books for Book {
+    fn own_memories(&self) -> Option<(u64, u64)> {
+        self.account().own_memories()
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        let limiter = self.book.account().close();
+        if let Some(place) = self.place {
+            self.engine.census().strike(place);
+        }
+        // Its finalizer, if this was its last use, under no lock.
+        drop(limiter);
+    }
 }
 
 impl Store {
     /// A store without limits.
     pub fn new(engine: &Engine) -> Result<Self, Error> {
-        Ok(Self(Ref::try_new(State {
+        let book = Ref::try_new(Book::default())?;
+        let mut state = State {
             engine: engine.clone(),
             asks: AtomicBool::new(engine.creator().is_some()),
-            account: Mutex::default(),
+            book,
+            place: None,
             data: Attachment::default(),
-        })?))
+        };
+        state.place = engine.census().enrol(as_trait!(state.book.clone(), dyn Books))?;
+        Ok(Self(Ref::try_new(state)?))
+    }
+
+    /// What the store's memories have and what has happened to them. Takes no longer than making a few memories does,
+    /// however many there are.
+    ///
+    /// ```
+    /// use wasm_memory::{Engine, IndexType, MemoryType, Pages, Policy, Store, StoreStats};
+    ///
+    /// let engine = Engine::new(Policy::default())?;
+    /// let store = Store::new(&engine)?;
+    /// let ty = MemoryType::new(IndexType::I32, 1, Some(4))?;
+    /// let (first, second) = (store.new_memory(ty)?, store.new_memory(ty)?);
+    /// first.grow(Pages(2))?;
+    /// assert!(second.grow(Pages(9)).is_err());
+    /// drop(first);
+    /// let (memories, byte_length, peak_bytes) = (1, 65_536, 4 * 65_536);
+    /// let (grow_count, grow_failures) = (1, 1);
+    /// let expected = StoreStats { memories, byte_length, peak_bytes, grow_count, grow_failures };
+    /// assert_eq!(store.stats(), expected);
+    /// # Ok::<(), wasm_memory::Error>(())
+    /// ```
+    ///
+    /// What a memory of the store does past the store, by the methods of the [`Memory`] in it, counts too, but the peak may
+    /// be that of a later moment then.
+    pub fn stats(&self) -> StoreStats {
+        self.account().stats()
     }
 
     /// The host's data.
@@ -84,8 +145,7 @@ impl Store {
     }
 
     fn account(&self) -> MutexGuard<'_, Account> {
-        // Nothing panics while the lock is held; if it were otherwise, the account would be whole.
-        self.0.account.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.book.account()
     }
 
     /// Whether a growth in this store calls code of the host's.
