@@ -298,6 +298,8 @@ TEST(empty_handles_are_null_arguments) {
     wm::Memory memory = std::move(world.memory);
     // world.* were moved from, and are used on purpose.
     CHECK_RESULT(wm::Store::make(world.engine), null);
+    CHECK_RESULT(world.engine.stats(), null);
+    CHECK_RESULT(world.store.stats(), null);
     CHECK_RESULT(world.engine.pool_stats(), null);
     CHECK_RESULT(world.engine.pool_trim(), null);
     CHECK_RESULT(wm::Memory::make(world.store, type), null);
@@ -1177,6 +1179,138 @@ TEST(memories_go_through_descriptors) {
     CHECK_RESULT(wm::SharedMemory::import_fd(engine, type, -1), Status::io);
 }
 
+// ---- faults and traps -----------------------------------------------------------------------------------------------
+
+TEST(engines_and_stores_add_up) {
+    World world;
+    const wm::Memory second = sure(wm::Memory::make(world.store, world.type));
+    CHECK_OK(world.memory.grow(1));
+    CHECK_RESULT(world.memory.grow(100), Status::maximum_exceeded);
+    const wm::StoreStats store = sure(world.store.stats());
+    CHECK_EQ(store.struct_size, sizeof store);
+    CHECK_EQ(store.memories, 2);
+    CHECK_EQ(store.byte_length, 3 * page);
+    CHECK_EQ(store.peak_bytes, 3 * page);
+    CHECK_EQ(store.grow_count, 1);
+    CHECK_EQ(store.grow_failures, 1);
+    const wm::EngineStats engine = sure(world.engine.stats());
+    CHECK_EQ(engine.struct_size, sizeof engine);
+    CHECK_EQ(engine.stores, 1);
+    CHECK_EQ(engine.memories, 2);
+    CHECK_EQ(engine.byte_length, 3 * page);
+    CHECK(engine.committed_bytes >= 3 * page && engine.reserved_bytes >= engine.committed_bytes);
+}
+
+// A memory with guards, and one byte behind its end.
+struct GuardedWorld {
+    wm::Engine engine = sure(wm::Engine::make(std::move(wm::Config().bounds(wm::Bounds::guarded))));
+    wm::Store store = sure(wm::Store::make(engine));
+    wm::MemoryType type = sure(wm::MemoryType::make(1, 4));
+    wm::Memory memory = sure(wm::Memory::make(store, type));
+    volatile std::uint8_t *base = memory.data();
+};
+
+TEST(addresses_are_classified) {
+    GuardedWorld world;
+    const auto at = [&](std::uint64_t offset) { return const_cast<const std::uint8_t *>(world.base) + offset; };
+    const wm::Fault inside = wm::classify_fault(at(77)), guard = wm::classify_fault(at(page));
+    CHECK(inside.kind == wm::FaultKind::accessible && inside.is_of(world.memory));
+    CHECK_EQ(inside.offset, 77);
+    CHECK_EQ(inside.byte_length, page);
+    CHECK(guard.kind == wm::FaultKind::guard && guard.is_of(world.memory));
+    CHECK_EQ(guard.offset, page);
+    CHECK(!guard.is_of(wm::Memory()));
+    const wm::Fault foreign = wm::classify_fault(&world);
+    CHECK(foreign.kind == wm::FaultKind::foreign && foreign.view == nullptr && !foreign.is_of(world.memory));
+    CHECK(!foreign.is_of(wm::Memory()));
+    CHECK(wm::classify_fault(nullptr).kind == wm::FaultKind::foreign);
+    const std::uint64_t alignment = sure(world.memory.stats()).map_alignment_bytes;
+    CHECK_OK(world.memory.protect(0, alignment, wm::Protection::read));
+    CHECK(wm::classify_fault(at(alignment - 1)).kind == wm::FaultKind::is_protected);
+    CHECK(wm::classify_fault(at(alignment)).kind == wm::FaultKind::accessible);
+    world.memory.reset();
+    CHECK(wm::classify_fault(at(77)).kind == wm::FaultKind::foreign);
+}
+
+TEST(handlers_go_with_the_last_object) {
+    const auto catches = [] { return wm::catch_trap([]() noexcept {}).ok(); };
+    CHECK(!catches());
+    CHECK(!wm::TrapHandlers());
+    {
+        wm::TrapHandlers first = sure(wm::TrapHandlers::install()), second = sure(wm::TrapHandlers::install());
+        CHECK(first && second && catches());
+        const wm::TrapHandlers moved = std::move(first);
+        CHECK(!first && moved); // moved from on purpose
+        second.reset();
+        second.reset();
+        CHECK(!second && catches());
+        second = sure(wm::TrapHandlers::install());
+        second = wm::TrapHandlers();
+        CHECK(catches());
+    }
+    CHECK(!catches());
+    CHECK_RESULT(wm::catch_trap([]() noexcept {}), Status::unsupported);
+    CHECK_EQ(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_INVALID_ARGUMENT);
+}
+
+TEST(traps_come_out_as_results) {
+    GuardedWorld world;
+    const wm::TrapHandlers handlers = sure(wm::TrapHandlers::install());
+    volatile std::uint8_t *const base = world.base;
+    const std::uint64_t offset = page + 5;
+    wm::Trap trap;
+    int runs = 0;
+    auto touch = [base, offset, &runs]() noexcept {
+        runs++;
+        base[offset] = 1;
+        runs = 100;
+    };
+    const wm::Result<void> result = wm::catch_trap(touch, &trap);
+    CHECK_RESULT(result, Status::out_of_bounds);
+    CHECK(contains(result.message(), "65541"));
+    CHECK_EQ(runs, 1);
+    CHECK(trap.kind == wm::FaultKind::guard && trap.is_of(world.memory));
+    CHECK_EQ(trap.offset, offset);
+    CHECK_EQ(trap.byte_length, page);
+    CHECK_EQ(trap.address, reinterpret_cast<std::uintptr_t>(base) + offset);
+    // A body that returns clears it, and may be a temporary, a constant or a function.
+    CHECK_OK(wm::catch_trap([base]() noexcept { base[5] = 7; }, &trap));
+    CHECK(trap.kind == wm::FaultKind::foreign && trap.view == nullptr && trap.address == 0 && base[5] == 7);
+    const auto constant = [base]() noexcept { base[page] = 1; };
+    CHECK_RESULT(wm::catch_trap(constant), Status::out_of_bounds);
+    void (*const function)() noexcept = []() noexcept {};
+    CHECK_OK(wm::catch_trap(function));
+    CHECK_OK(world.memory.protect(0, page, wm::Protection::read));
+    CHECK_RESULT(wm::catch_trap([base]() noexcept { base[5] = 8; }, &trap), Status::is_protected);
+    CHECK(trap.kind == wm::FaultKind::is_protected && trap.offset == 5);
+}
+
+#if EXCEPTIONS
+// Which are thrown and caught within the body, and around it.
+TEST(exceptions_within_a_body_are_its_own) {
+    GuardedWorld world;
+    const wm::TrapHandlers handlers = sure(wm::TrapHandlers::install());
+    volatile std::uint8_t *const base = world.base;
+    int caught = 0;
+    const auto body = [base, &caught]() noexcept {
+        try {
+            throw std::runtime_error("inside");
+        } catch (const std::runtime_error &) {
+            caught++;
+        }
+        base[page] = 1;
+    };
+    CHECK_RESULT(wm::catch_trap(body), Status::out_of_bounds);
+    CHECK_EQ(caught, 1);
+    try {
+        wm::catch_trap([base]() noexcept { base[page] = 1; }).or_throw();
+    } catch (const wm::Exception &exception) {
+        caught += exception.status() == Status::out_of_bounds;
+    }
+    CHECK_EQ(caught, 2);
+}
+#endif
+
 // ---- all of the C API -----------------------------------------------------------------------------------------------
 
 // What the header does not use, and why.
@@ -1272,6 +1406,13 @@ int main(int argc, char **argv) {
     RUN(timeouts_are_rounded_up_and_never_wrap);
     RUN(threads_share_wait_and_wake);
     RUN(memories_go_through_descriptors);
+    RUN(engines_and_stores_add_up);
+    RUN(addresses_are_classified);
+    RUN(handlers_go_with_the_last_object);
+    RUN(traps_come_out_as_results);
+#if EXCEPTIONS
+    RUN(exceptions_within_a_body_are_its_own);
+#endif
     if (argc == 3) {
         header_path = argv[1], golden_path = argv[2];
         RUN(every_function_is_used_or_left_out_for_a_reason);

@@ -127,6 +127,15 @@ enum class Protection : wasm_memory_protection_t {
     read_write = WASM_MEMORY_PROT_READ_WRITE
 };
 
+/// What an address is: `WASM_MEMORY_FAULT_`.
+enum class FaultKind : wasm_memory_fault_kind_t {
+    /// Of no live memory.
+    foreign = WASM_MEMORY_FAULT_FOREIGN,
+    accessible = WASM_MEMORY_FAULT_ACCESSIBLE,
+    guard = WASM_MEMORY_FAULT_GUARD,
+    is_protected = WASM_MEMORY_FAULT_PROTECTED
+};
+
 /// What becomes of writes to a mapped file: `WASM_MEMORY_MAP_`.
 enum class MapMode : std::uint32_t {
     read_only = WASM_MEMORY_MAP_READ_ONLY,
@@ -1044,6 +1053,9 @@ public:
     }
 };
 
+/// What an engine's stores and memories are together.
+using EngineStats = wasm_engine_stats_t;
+
 /// What memories are made under: options and idle memories. Any number of threads may use it. Its stores and memories
 /// keep what they need of it.
 class Engine : public Handle<wasm_engine_t> {
@@ -1059,6 +1071,13 @@ public:
         return detail::made_or<Engine>(why_not, wasm_engine_new_with_config(config.release()));
     }
 
+    /// Wraps wasm_engine_stats.
+    Result<EngineStats> stats() const noexcept {
+        EngineStats stats = {};
+        stats.struct_size = sizeof stats;
+        const auto status = wasm_engine_stats(get(), &stats);
+        return detail::done(status, stats);
+    }
     /// Wraps wasm_engine_pool_stats.
     Result<PoolStats> pool_stats() const noexcept {
         PoolStats stats = {};
@@ -1143,6 +1162,9 @@ void delete_object(void *object) {
 
 } // namespace detail
 
+/// What a store's memories are together.
+using StoreStats = wasm_store_stats_t;
+
 /// What memories are made in: the owner of limits and of data of the host's. Any number of threads may use it. Memories
 /// made in it live on without it, and keep its data, limits and limiter working.
 class Store : public Handle<wasm_store_t> {
@@ -1170,6 +1192,14 @@ public:
     template <class T>
     T *data() const noexcept {
         return static_cast<T *>(wasm_store_data(get()));
+    }
+
+    /// Wraps wasm_store_stats.
+    Result<StoreStats> stats() const noexcept {
+        StoreStats stats = {};
+        stats.struct_size = sizeof stats;
+        const auto status = wasm_store_stats(get(), &stats);
+        return detail::done(status, stats);
     }
 
     /// Wraps wasm_store_limits_set.
@@ -1951,6 +1981,98 @@ inline Result<MemoryFuture> Memory::make_async(const Store &store, const MemoryT
 inline Result<GrowthFuture> Memory::grow_async(std::uint64_t delta_pages) noexcept {
     return detail::made_or<GrowthFuture>(get() != nullptr ? Status::out_of_memory : Status::null_argument,
                                          wasm_memory_grow_async(get(), delta_pages));
+}
+
+// ---- faults and traps -----------------------------------------------------------------------------------------------
+
+/// What an address belongs to, as its memory was when it was asked.
+struct Fault {
+    FaultKind kind = FaultKind::foreign;
+    /// From the base; it wraps before it. 0 if foreign.
+    std::uint64_t offset = 0;
+    std::uint64_t byte_length = 0;
+    /// Which memory it is; NULL if foreign. Not to be read when the memory may be gone.
+    const wasm_memory_view_t *view = nullptr;
+
+    /// Whether it belongs to this memory.
+    bool is_of(const Memory &memory) const noexcept {
+        return view != nullptr && view == wasm_memory_view(memory.get());
+    }
+};
+
+/// Says what an address belongs to. For the handlers of SIGSEGV and SIGBUS of a host: async-signal-safe, takes no lock,
+/// any thread. Wraps wasm_memory_classify_fault.
+inline Fault classify_fault(const void *address) noexcept {
+    wasm_memory_fault_t found = {};
+    found.struct_size = sizeof found;
+    if (wasm_memory_classify_fault(address, &found) != WASM_MEMORY_OK) return {};
+    return {static_cast<FaultKind>(found.kind), found.offset, found.byte_length, found.view};
+}
+
+/// While one lives, `catch_trap` works: the process has the library's handlers of SIGSEGV and SIGBUS, which pass on what
+/// is not theirs to the handlers that were there before. There may be several; the last that goes restores what was
+/// there. Any thread.
+class TrapHandlers {
+public:
+    /// Has no handlers.
+    TrapHandlers() noexcept = default;
+    /// Wraps wasm_memory_trap_handlers_install.
+    static Result<TrapHandlers> install() noexcept {
+        const auto status = wasm_memory_trap_handlers_install();
+        TrapHandlers handlers;
+        handlers.installed_ = status == WASM_MEMORY_OK;
+        return detail::done(status, std::move(handlers));
+    }
+
+    TrapHandlers(TrapHandlers &&other) noexcept : installed_(std::exchange(other.installed_, false)) {}
+    TrapHandlers &operator=(TrapHandlers &&other) noexcept {
+        if (this == &other) return *this;
+        reset();
+        installed_ = std::exchange(other.installed_, false);
+        return *this;
+    }
+    ~TrapHandlers() { reset(); }
+
+    explicit operator bool() const noexcept { return installed_; }
+    /// Has no handlers any more. Wraps wasm_memory_trap_handlers_uninstall.
+    void reset() noexcept {
+        if (std::exchange(installed_, false)) (void)wasm_memory_trap_handlers_uninstall();
+    }
+
+private:
+    bool installed_ = false;
+};
+
+/// The fault that ended the body of `catch_trap`, and where it happened.
+struct Trap : Fault {
+    std::uintptr_t address = 0;
+};
+
+/// Runs `body()`, and comes back when it touches a guard (`out_of_bounds`), a protected range (`is_protected`) or a part
+/// of a mapped file that is no more (`io`); `trap` then says where. `unsupported` without TrapHandlers: the body has
+/// not run. Nests; each thread has its own.
+///
+/// It comes back by longjmp: where the body and what it calls may fault, they hold nothing that has a destructor and no
+/// lock, in no frame. Exceptions do not leave it, so it is noexcept, and one that it catches itself must not be under
+/// way when it faults. Callbacks of the library are outside of it. Wraps wasm_memory_catch_trap.
+template <class F>
+Result<void> catch_trap(F &&body, Trap *trap = nullptr) noexcept {
+    using Body = std::remove_reference_t<F>;
+    static_assert(std::is_nothrow_invocable_v<Body &>, "the body of catch_trap has to be noexcept");
+    static_assert(std::is_void_v<std::invoke_result_t<Body &>>, "what the body returns would be lost");
+    wasm_memory_trap_t found = {};
+    found.struct_size = sizeof found;
+    const auto status = wasm_memory_catch_trap(
+        [](void *env) { (*static_cast<Body *>(env))(); },
+        const_cast<void *>(static_cast<const void *>(std::addressof(body))), &found);
+    if (trap != nullptr) {
+        trap->kind = static_cast<FaultKind>(found.kind);
+        trap->offset = found.offset;
+        trap->byte_length = found.byte_length;
+        trap->view = found.view;
+        trap->address = found.address;
+    }
+    return detail::done(status);
 }
 
 #if !defined(WASM_MEMORY_HPP_EXCEPTIONS)
