@@ -49,6 +49,22 @@ pub const PoolStats = struct {
     resident_bytes: u64,
 };
 
+/// What an engine's stores and memories are together; sizes in bytes.
+pub const EngineStats = struct {
+    /// Live stores.
+    stores: u64,
+    /// Live memories.
+    memories: u64,
+    /// Their lengths.
+    byte_length: u64,
+    /// Their address space.
+    reserved_bytes: u64,
+    /// What of it is readable and writable now.
+    committed_bytes: u64,
+    /// How many mappings of the system they take.
+    mappings: u64,
+};
+
 /// The options of an engine. What is null has the library's default.
 pub const Config = struct {
     /// How accesses outside of a memory are caught.
@@ -115,17 +131,30 @@ pub const Engine = opaque {
         c.wasm_engine_delete(self.raw());
     }
 
+    /// What the engine's stores and memories are together. Any thread.
+    pub fn stats(self: *const Engine) EngineStats {
+        var filled: c.wasm_engine_stats_t = .{ .struct_size = @sizeOf(c.wasm_engine_stats_t) };
+        const answer = c.wasm_engine_stats(self.rawConst(), &filled);
+        // It fails for NULL and for a bad size only.
+        if (answer != c.WASM_MEMORY_OK) unreachable;
+        var made: EngineStats = undefined;
+        inline for (@typeInfo(EngineStats).@"struct".fields) |field| {
+            @field(made, field.name) = @field(filled, field.name);
+        }
+        return made;
+    }
+
     /// What the engine's idle memories are, and how often they were of use. Works with and without a pool. Any thread.
     pub fn poolStats(self: *const Engine) PoolStats {
         var filled: c.wasm_memory_pool_stats_t = .{ .struct_size = @sizeOf(c.wasm_memory_pool_stats_t) };
         const answer = c.wasm_engine_pool_stats(self.rawConst(), &filled);
         // It fails for NULL and for a bad size only.
         if (answer != c.WASM_MEMORY_OK) unreachable;
-        var stats: PoolStats = undefined;
+        var made: PoolStats = undefined;
         inline for (@typeInfo(PoolStats).@"struct".fields) |field| {
-            @field(stats, field.name) = @field(filled, field.name);
+            @field(made, field.name) = @field(filled, field.name);
         }
-        return stats;
+        return made;
     }
 
     /// Gives back to the system what the engine's idle memories have, and the images that they remember. Any thread.

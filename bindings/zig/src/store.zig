@@ -62,6 +62,20 @@ pub fn AsyncLimiter(comptime Context: type) type {
     };
 }
 
+/// What a store's memories are together; sizes in bytes.
+pub const StoreStats = struct {
+    /// Live memories.
+    memories: u64,
+    /// Their lengths.
+    byte_length: u64,
+    /// The most that they had together.
+    peak_bytes: u64,
+    /// How often growth succeeded.
+    grow_count: u64,
+    /// How often growth failed.
+    grow_failures: u64,
+};
+
 /// What memories are made in: the owner of limits and user data. Handles of its memories and futures keep it working
 /// after it was deleted. Any thread may use a store.
 pub const Store = opaque {
@@ -90,6 +104,19 @@ pub const Store = opaque {
     /// The data that `setData` gave, a pointer to a `T`; null without.
     pub fn data(self: *const Store, comptime T: type) ?*T {
         return @ptrCast(@alignCast(c.wasm_store_data(self.rawConst()) orelse return null));
+    }
+
+    /// What the store's memories are together. Any thread.
+    pub fn stats(self: *const Store) StoreStats {
+        var filled: c.wasm_store_stats_t = .{ .struct_size = @sizeOf(c.wasm_store_stats_t) };
+        const answer = c.wasm_store_stats(self.rawConst(), &filled);
+        // It fails for NULL and for a bad size only.
+        if (answer != c.WASM_MEMORY_OK) unreachable;
+        var made: StoreStats = undefined;
+        inline for (@typeInfo(StoreStats).@"struct".fields) |field| {
+            @field(made, field.name) = @field(filled, field.name);
+        }
+        return made;
     }
 
     /// Limits the memories of the store; null: no limits any more. What is there stays, even if it is more.

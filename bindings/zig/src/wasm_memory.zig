@@ -30,6 +30,7 @@ const std = @import("std");
 pub const c = @import("c");
 
 const engine = @import("engine.zig");
+const fault = @import("fault.zig");
 const host = @import("host.zig");
 const image = @import("image.zig");
 const memory = @import("memory.zig");
@@ -42,8 +43,17 @@ const view = @import("view.zig");
 pub const Bounds = engine.Bounds;
 pub const Config = engine.Config;
 pub const Engine = engine.Engine;
+pub const EngineStats = engine.EngineStats;
 pub const PoolOptions = engine.PoolOptions;
 pub const PoolStats = engine.PoolStats;
+
+pub const Fault = fault.Fault;
+pub const FaultKind = fault.FaultKind;
+pub const TrapError = fault.TrapError;
+pub const catchTrap = fault.catchTrap;
+pub const classifyFault = fault.classifyFault;
+pub const installTrapHandlers = fault.installTrapHandlers;
+pub const uninstallTrapHandlers = fault.uninstallTrapHandlers;
 
 pub const LinearMemory = host.LinearMemory;
 pub const MemoryAllocator = host.MemoryAllocator;
@@ -85,6 +95,7 @@ pub const Growth = store.Growth;
 pub const Limiter = store.Limiter;
 pub const Limits = store.Limits;
 pub const Store = store.Store;
+pub const StoreStats = store.StoreStats;
 pub const Ticket = store.Ticket;
 
 pub const Description = types.Description;

@@ -4,6 +4,7 @@ test {
     _ = @import("access.zig");
     _ = @import("bytes.zig");
     _ = @import("engines.zig");
+    _ = @import("faults.zig");
     _ = @import("host_made.zig");
     _ = @import("images.zig");
     _ = @import("mappings.zig");
