@@ -202,6 +202,11 @@ wmgo_pointer wmgo_engine_new(wmgo_options options) {
     return POINTER(wasm_engine_new_with_config(config), WASM_MEMORY_INVALID_ARGUMENT);
 }
 
+wmgo_outcome wmgo_engine_stats(void *engine, wasm_engine_stats_t *out) {
+    out->struct_size = sizeof *out;
+    return CALL(wasm_engine_stats(engine, out));
+}
+
 wmgo_outcome wmgo_engine_pool_stats(void *engine, wasm_memory_pool_stats_t *out) {
     out->struct_size = sizeof *out;
     return CALL(wasm_engine_pool_stats(engine, out));
@@ -228,6 +233,11 @@ wmgo_pointer wmgo_engine_shared_memory_import(void *engine, wmgo_type type, intp
 /* --- stores ------------------------------------------------------------------------------------------------------ */
 
 wmgo_pointer wmgo_store_new(void *engine) { return POINTER(wasm_store_new(engine), WASM_MEMORY_OUT_OF_MEMORY); }
+
+wmgo_outcome wmgo_store_stats(void *store, wasm_store_stats_t *out) {
+    out->struct_size = sizeof *out;
+    return CALL(wasm_store_stats(store, out));
+}
 
 wmgo_outcome wmgo_store_limits_set(void *store, bool any, uint64_t memory, uint64_t total, uint64_t memories) {
     wasm_memory_limits_t limits = {sizeof limits, memory, total, memories};
@@ -596,4 +606,20 @@ static void ready(void *env) { wmgoReady((uintptr_t)env); }
 
 void wmgo_future_on_ready(void *future, uintptr_t env) {
     wasm_memory_future_on_ready(future, env != 0 ? ready : NULL, (void *)env);
+}
+
+/* --- faults and traps -------------------------------------------------------------------------------------------- */
+
+void wmgo_classify_fault(uintptr_t address, wasm_memory_fault_t *out) {
+    out->struct_size = sizeof *out;
+    wasm_memory_classify_fault((const void *)address, out);
+}
+
+wmgo_outcome wmgo_trap_handlers_install(void) { return CALL(wasm_memory_trap_handlers_install()); }
+
+wmgo_outcome wmgo_trap_handlers_uninstall(void) { return CALL(wasm_memory_trap_handlers_uninstall()); }
+
+wmgo_outcome wmgo_catch_trap(void *body, void *env, wasm_memory_trap_t *out) {
+    out->struct_size = sizeof *out;
+    return CALL(wasm_memory_catch_trap((void (*)(void *))body, env, out));
 }

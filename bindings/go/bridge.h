@@ -63,12 +63,14 @@ wmgo_outcome wmgo_type_check(wmgo_type type);
 bool wmgo_type_matches(wmgo_type provided, wmgo_type required);
 
 wmgo_pointer wmgo_engine_new(wmgo_options options);
+wmgo_outcome wmgo_engine_stats(void *engine, wasm_engine_stats_t *out);
 wmgo_outcome wmgo_engine_pool_stats(void *engine, wasm_memory_pool_stats_t *out);
 wmgo_outcome wmgo_engine_pool_trim(void *engine);
 wmgo_pointer wmgo_engine_shared_memory_new(void *engine, wmgo_type type);
 wmgo_pointer wmgo_engine_shared_memory_import(void *engine, wmgo_type type, intptr_t descriptor);
 
 wmgo_pointer wmgo_store_new(void *engine);
+wmgo_outcome wmgo_store_stats(void *store, wasm_store_stats_t *out);
 wmgo_outcome wmgo_store_limits_set(void *store, bool any, uint64_t memory, uint64_t total, uint64_t memories);
 wmgo_outcome wmgo_store_limiter_set(void *store, uintptr_t env);
 wmgo_outcome wmgo_store_limiter_async_set(void *store, uintptr_t env);
@@ -148,5 +150,10 @@ wmgo_outcome wmgo_future_poll(void *future);
 wmgo_outcome wmgo_future_wait(void *future, int64_t timeout);
 wmgo_pointer wmgo_future_take_memory(void *future);
 void wmgo_future_on_ready(void *future, uintptr_t env);
+
+void wmgo_classify_fault(uintptr_t address, wasm_memory_fault_t *out);
+wmgo_outcome wmgo_trap_handlers_install(void);
+wmgo_outcome wmgo_trap_handlers_uninstall(void);
+wmgo_outcome wmgo_catch_trap(void *body, void *env, wasm_memory_trap_t *out); /* a void (*)(void *) of C */
 
 #endif

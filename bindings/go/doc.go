@@ -29,7 +29,8 @@
 //
 // [Memory.Bytes] gives the memory itself as a slice, without a call into C for each access. It is refused where growth
 // could move the memory, and is valid until the memory is closed: keep the Memory reachable (runtime.KeepAlive) as long
-// as the slice is used. The library keeps no pointer to Go memory, installs no signal handler and blocks no signal.
+// as the slice is used. The library keeps no pointer to Go memory and blocks no signal, and installs no signal handler but those of
+// [InstallTrapHandlers].
 package wasmmemory
 
 // #cgo pkg-config: wasm_memory

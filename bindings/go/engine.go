@@ -188,6 +188,34 @@ func withDescriptor(op string, file *os.File, call func(descriptor uintptr)) err
 	return nil
 }
 
+// EngineStats is what an engine's stores and memories are together; sizes in bytes.
+type EngineStats struct {
+	Stores         uint64
+	Memories       uint64
+	ByteLength     uint64
+	ReservedBytes  uint64 // The address space of the memories.
+	CommittedBytes uint64 // What of it is readable and writable now.
+	Mappings       uint64 // How many mappings of the system they take.
+}
+
+// Stats adds up the live stores and memories.
+func (e *Engine) Stats() (EngineStats, error) {
+	const op = "Engine.Stats"
+	if err := e.enter(op); err != nil {
+		return EngineStats{}, err
+	}
+	defer e.handle.leave()
+	var raw C.wasm_engine_stats_t
+	if err := failure(op, C.wmgo_engine_stats(e.handle.pointer, &raw)); err != nil {
+		return EngineStats{}, err
+	}
+	return EngineStats{
+		Stores: uint64(raw.stores), Memories: uint64(raw.memories), ByteLength: uint64(raw.byte_length),
+		ReservedBytes: uint64(raw.reserved_bytes), CommittedBytes: uint64(raw.committed_bytes),
+		Mappings: uint64(raw.mappings),
+	}, nil
+}
+
 // PoolStats is what an engine's idle memories are, and how often they were of use.
 type PoolStats struct {
 	Live          uint64 // Memories in slots.

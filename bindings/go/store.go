@@ -36,6 +36,32 @@ func (s *Store) enter(op string) error {
 	return s.handle.enter(op)
 }
 
+// StoreStats is what a store's memories are together; sizes in bytes.
+type StoreStats struct {
+	Memories     uint64
+	ByteLength   uint64
+	PeakBytes    uint64 // The most that they had together.
+	GrowCount    uint64
+	GrowFailures uint64
+}
+
+// Stats adds up the live memories.
+func (s *Store) Stats() (StoreStats, error) {
+	const op = "Store.Stats"
+	if err := s.enter(op); err != nil {
+		return StoreStats{}, err
+	}
+	defer s.handle.leave()
+	var raw C.wasm_store_stats_t
+	if err := failure(op, C.wmgo_store_stats(s.handle.pointer, &raw)); err != nil {
+		return StoreStats{}, err
+	}
+	return StoreStats{
+		Memories: uint64(raw.memories), ByteLength: uint64(raw.byte_length), PeakBytes: uint64(raw.peak_bytes),
+		GrowCount: uint64(raw.grow_count), GrowFailures: uint64(raw.grow_failures),
+	}, nil
+}
+
 // NoLimit is the value of a limit that there is not.
 const NoLimit = ^uint64(0)
 
