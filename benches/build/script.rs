@@ -33,7 +33,7 @@ fn run() -> Result<()> {
     println!("cargo::rustc-link-arg=-Wl,--disable-new-dtags");
     link(&prefix.join("lib"), "wasm_memory");
 
-    let sources = ["floor.c", "by_hand.c", "by_header.c", "atomics.c"]
+    let sources = ["floor.c", "by_hand.c", "by_header.c", "atomics.c", "traps.c"]
         .map(|name| Path::new("native").join(name));
     shared_library(&out, "bench_native", &sources, &[], |build| {
         build.include(prefix.join("include"));

@@ -12,7 +12,7 @@ usage: wasm_memory_bench [--smoke] [--filter TEXT]... [--list] [--enforce] [--ou
   --list            print the rows instead of measuring them
   --enforce         exit with 1 unless every goal is met
   --out FOLDER      where results.json and chart.svg go (default: target/bench)
-  --memories COUNT  live memories of the rows of density (default: 100000)";
+  --memories COUNT  live memories of the rows of density and traps/classify (default: 100000)";
 
 #[derive(Debug)]
 pub struct Options {

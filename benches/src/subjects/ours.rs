@@ -17,6 +17,7 @@ pub(super) mod abi {
     use std::ffi::{c_char, c_void};
 
     pub const OK: i32 = 0;
+    pub const OUT_OF_BOUNDS: i32 = 4;
     pub const LIMIT_DENIED: i32 = 9;
     pub const OUT_OF_MEMORY: i32 = 10;
     pub const BOUNDS_AUTO: i32 = 0;
@@ -111,7 +112,34 @@ pub(super) mod abi {
         pub byte_length: usize,
     }
 
+    #[repr(C)]
+    pub struct Fault {
+        pub struct_size: usize,
+        pub kind: i32,
+        pub offset: u64,
+        pub byte_length: u64,
+        pub view: *const View,
+    }
+
+    #[repr(C)]
+    pub struct Trap {
+        pub struct_size: usize,
+        pub kind: i32,
+        pub offset: u64,
+        pub byte_length: u64,
+        pub address: usize,
+        pub view: *const View,
+    }
+
     unsafe extern "C" {
+        pub fn wasm_memory_classify_fault(address: *const c_void, out: *mut Fault) -> i32;
+        pub fn wasm_memory_trap_handlers_install() -> i32;
+        pub fn wasm_memory_trap_handlers_uninstall() -> i32;
+        pub fn wasm_memory_catch_trap(
+            body: unsafe extern "C" fn(Env),
+            env: Env,
+            out: *mut Trap,
+        ) -> i32;
         pub fn wasm_config_new() -> *mut Config;
         pub fn wasm_config_memory_bounds_set(config: *mut Config, bounds: i32);
         pub fn wasm_config_memory_allocator_set(config: *mut Config, allocator: *const Allocator);
@@ -295,6 +323,83 @@ fn reason(failed: &str) -> String {
     unsafe { abi::wasm_memory_last_error(start, buffer.len()) };
     let sentence = CStr::from_bytes_until_nul(&buffer).unwrap_or_default();
     format!("{failed}: {}", sentence.to_string_lossy())
+}
+
+/// What an address is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    Foreign,
+    Accessible,
+    Guard,
+    Protected,
+}
+
+/// What is at the address, and how far from the base.
+pub fn classify(address: usize) -> (FaultKind, u64) {
+    let mut fault = abi::Fault {
+        struct_size: mem::size_of::<abi::Fault>(),
+        kind: 0,
+        offset: 0,
+        byte_length: 0,
+        view: ptr::null(),
+    };
+    let address = ptr::without_provenance(address);
+    // SAFETY: the address is not read, and `fault` says how large it is.
+    let status = unsafe { abi::wasm_memory_classify_fault(address, &mut fault) };
+    assert_eq!(status, abi::OK, "{}", reason("wasm_memory_classify_fault"));
+    let kind = match fault.kind {
+        0 => FaultKind::Foreign,
+        1 => FaultKind::Accessible,
+        2 => FaultKind::Guard,
+        _ => FaultKind::Protected,
+    };
+    (kind, fault.offset)
+}
+
+/// The trap handlers, as long as it lives.
+pub struct Traps(());
+
+impl Traps {
+    /// Panics if the library refuses.
+    pub fn install() -> Self {
+        // SAFETY: it has no conditions.
+        let status = unsafe { abi::wasm_memory_trap_handlers_install() };
+        assert_eq!(status, abi::OK, "{}", reason("wasm_memory_trap_handlers_install"));
+        Self(())
+    }
+
+    /// Runs the body: where it touched a guard, if it did.
+    ///
+    /// # Safety
+    ///
+    /// The body may be called with `env`, is C, and holds nothing that has to be released.
+    pub unsafe fn catch(
+        &self,
+        body: unsafe extern "C" fn(*mut c_void),
+        env: *mut c_void,
+    ) -> Option<u64> {
+        let mut trap = abi::Trap {
+            struct_size: mem::size_of::<abi::Trap>(),
+            kind: 0,
+            offset: 0,
+            byte_length: 0,
+            address: 0,
+            view: ptr::null(),
+        };
+        // SAFETY: the caller says so of the body, and `trap` says how large it is.
+        match unsafe { abi::wasm_memory_catch_trap(body, env, &mut trap) } {
+            abi::OK => None,
+            abi::OUT_OF_BOUNDS => Some(trap.offset),
+            _ => panic!("{}", reason("wasm_memory_catch_trap")),
+        }
+    }
+}
+
+impl Drop for Traps {
+    fn drop(&mut self) {
+        // SAFETY: they are installed.
+        unsafe { abi::wasm_memory_trap_handlers_uninstall() };
+    }
 }
 
 /// An engine and a type.

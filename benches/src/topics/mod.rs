@@ -12,6 +12,7 @@ mod images;
 mod inline;
 mod pool;
 mod shared;
+mod traps;
 mod wait;
 
 use crate::row::Row;
@@ -21,7 +22,7 @@ const CALL: f64 = 2.5;
 const OUT_OF_LINE_LOAD: &str = "one load behind a function of a shared library";
 const OUT_OF_LINE_STORE: &str = "one store behind a function of a shared library";
 
-/// Every row, in the order of the report. Those of density have so many memories.
+/// Every row, in the order of the report. Those of density and of classification have so many memories.
 pub fn all(memories: u32) -> Vec<Row> {
     let topics = [
         calls::rows(),
@@ -37,6 +38,7 @@ pub fn all(memories: u32) -> Vec<Row> {
         atomics::rows(),
         wait::rows(),
         shared::rows(),
+        traps::rows(memories),
     ];
     topics.into_iter().flatten().collect()
 }
