@@ -5,6 +5,8 @@
 
 use crate::error::Error;
 use core::alloc::Layout;
+#[cfg(any(test, wasm_memory_injection))]
+use core::cell::Cell;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 use core::ops::Deref;
@@ -227,6 +229,130 @@ impl<T: ?Sized> Drop for Ref<T> {
         }
         // SAFETY: this was the last reference, and the target was made by try_box.
         drop(unsafe { Box::from_raw(self.target.as_ptr()) });
+    }
+}
+
+/// Which of the things that can be refused are: so many are let through, and so many after them refused. For tests.
+#[cfg(any(test, wasm_memory_injection))]
+pub(crate) struct Refusals {
+    let_through: Cell<u64>,
+    refuse: Cell<u64>,
+    met: Cell<u64>,
+    refused: Cell<u64>,
+}
+
+#[cfg(any(test, wasm_memory_injection))]
+impl Refusals {
+    pub(crate) const fn none() -> Self {
+        Self {
+            let_through: Cell::new(0),
+            refuse: Cell::new(0),
+            met: Cell::new(0),
+            refused: Cell::new(0),
+        }
+    }
+
+    /// Counts anew from here; `u64::MAX` refuses all from there on.
+    pub(crate) fn plan(&self, let_through: u64, refuse: u64) {
+        self.let_through.set(let_through);
+        self.refuse.set(refuse);
+        self.met.set(0);
+        self.refused.set(0);
+    }
+
+    /// Whether the next one is refused.
+    pub(crate) fn refuses(&self) -> bool {
+        self.met.set(self.met.get().wrapping_add(1));
+        if let Some(left) = self.let_through.get().checked_sub(1) {
+            self.let_through.set(left);
+            return false;
+        }
+        let refuse = self.refuse.get();
+        if refuse == 0 {
+            return false;
+        }
+        if refuse != u64::MAX {
+            self.refuse.set(refuse.wrapping_sub(1));
+        }
+        self.refused.set(self.refused.get().wrapping_add(1));
+        true
+    }
+
+    /// How many there were since the plan, and how many of them were refused.
+    #[cfg(wasm_memory_injection)]
+    pub(crate) fn counts(&self) -> (u64, u64) {
+        (self.met.get(), self.refused.get())
+    }
+}
+
+/// An allocator that refuses on demand and knows what is live.
+#[cfg(wasm_memory_injection)]
+pub(crate) mod injection {
+    use super::Refusals;
+    use core::sync::atomic::{AtomicU64, Ordering};
+    use std::alloc::{GlobalAlloc, Layout, System};
+
+    std::thread_local! {
+        /// Which of this thread's allocations are refused.
+        pub(crate) static ALLOCATIONS: Refusals = const { Refusals::none() };
+    }
+
+    pub(crate) static LIVE_BLOCKS: AtomicU64 = AtomicU64::new(0);
+    pub(crate) static LIVE_BYTES: AtomicU64 = AtomicU64::new(0);
+
+    struct Counting;
+
+    #[global_allocator]
+    static COUNTING: Counting = Counting;
+
+    impl Counting {
+        fn count(block: *mut u8, bytes: usize) -> *mut u8 {
+            if !block.is_null() {
+                LIVE_BLOCKS.fetch_add(1, Ordering::Relaxed);
+                LIVE_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
+            }
+            block
+        }
+    }
+
+    // SAFETY: the system's allocator, or null, which is what an allocation that fails answers.
+    unsafe impl GlobalAlloc for Counting {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            if ALLOCATIONS.with(Refusals::refuses) {
+                return core::ptr::null_mut();
+            }
+            // SAFETY: passed on.
+            Self::count(unsafe { System.alloc(layout) }, layout.size())
+        }
+
+        unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+            if ALLOCATIONS.with(Refusals::refuses) {
+                return core::ptr::null_mut();
+            }
+            // SAFETY: passed on.
+            Self::count(unsafe { System.alloc_zeroed(layout) }, layout.size())
+        }
+
+        unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+            LIVE_BLOCKS.fetch_sub(1, Ordering::Relaxed);
+            LIVE_BYTES.fetch_sub(layout.size() as u64, Ordering::Relaxed);
+            // SAFETY: passed on.
+            unsafe { System.dealloc(block, layout) }
+        }
+
+        unsafe fn realloc(&self, block: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+            // Nobody expects what becomes smaller to fail.
+            if bytes > layout.size() && ALLOCATIONS.with(Refusals::refuses) {
+                return core::ptr::null_mut();
+            }
+            // SAFETY: passed on.
+            let moved = unsafe { System.realloc(block, layout, bytes) };
+            if !moved.is_null() {
+                LIVE_BYTES.fetch_add(bytes as u64, Ordering::Relaxed);
+                LIVE_BYTES.fetch_sub(layout.size() as u64, Ordering::Relaxed);
+            }
+            moved
+        }
     }
 }
 

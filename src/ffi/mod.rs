@@ -16,6 +16,8 @@
 )]
 
 mod boundary;
+#[cfg(wasm_memory_injection)]
+mod injection;
 mod sized;
 mod text;
 

@@ -133,6 +133,13 @@ fn refused(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::File { what, os: error.raw_os_error().map_or(OsError::none(), OsError) }
 }
 
+/// One thing that the standard library asks the system for us: in the build where calls of the system fail on demand,
+/// it can fail.
+fn asked<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    sys::injection::side_point(OsError::IO.0).map_err(|os| io::Error::from_raw_os_error(os.0))?;
+    call()
+}
+
 /// Writes an image. `bytes` says where the bytes of a piece are.
 ///
 /// They go to a temporary file beside `path`, which is then renamed: whoever opens the path meanwhile, and whoever
@@ -145,7 +152,7 @@ pub(super) fn save<'a>(
     bytes: impl FnMut(&Piece) -> &'a [u8],
 ) -> Result<(), Error> {
     // A rename would replace a device as readily as a file.
-    match fs::metadata(path) {
+    match asked(|| fs::metadata(path)) {
         Ok(there) if !there.is_file() => return Err(wrong(NOT_REGULAR)),
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(refused(NOT_FOUND_OUT)(error));
@@ -155,7 +162,7 @@ pub(super) fn save<'a>(
     let (mut temporary, file) = Temporary::beside(path)?;
     // The file is closed when this returns: some systems rename no open file.
     write(file, index, bytes)?;
-    fs::rename(&temporary.path, path).map_err(refused(NOT_RENAMED))?;
+    asked(|| fs::rename(&temporary.path, path)).map_err(refused(NOT_RENAMED))?;
     temporary.renamed = true;
     Ok(())
 }
@@ -191,7 +198,8 @@ impl Temporary {
             let mut digits = [0u8; NAME_BYTES];
             let number = SAVED.fetch_add(1, Ordering::Relaxed);
             temporary.set_file_name(name(&mut digits, number)?);
-            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
+            let opened = asked(|| OpenOptions::new().write(true).create_new(true).open(&temporary));
+            match opened {
                 Ok(file) => return Ok((Self { path: temporary, renamed: false }, file)),
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists && attempts < ATTEMPTS =>
@@ -234,14 +242,14 @@ struct Output {
 impl Output {
     fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.sum.update(bytes);
-        self.file.write_all(bytes).map_err(refused(NOT_WRITTEN))
+        asked(|| self.file.write_all(bytes)).map_err(refused(NOT_WRITTEN))
     }
 
     /// Writes the checksum of all that was written. The checksum itself is not summed up: a CRC over data and its own
     /// CRC is the same for all data.
     fn put_checksum(&mut self) -> Result<(), Error> {
         let sum = self.sum.clone().finalize();
-        self.file.write_all(&sum.to_le_bytes()).map_err(refused(NOT_WRITTEN))
+        asked(|| self.file.write_all(&sum.to_le_bytes())).map_err(refused(NOT_WRITTEN))
     }
 }
 
@@ -333,13 +341,13 @@ struct Input {
 impl Input {
     fn open(path: &Path) -> Result<Self, Error> {
         // Opening something else can wait for ever (a pipe that nobody writes to) or have effects (a tape).
-        let about = fs::metadata(path).map_err(refused(NOT_OPENED))?;
+        let about = asked(|| fs::metadata(path)).map_err(refused(NOT_OPENED))?;
         if !about.is_file() {
             return Err(wrong(NOT_REGULAR));
         }
-        let file = File::open(path).map_err(refused(NOT_OPENED))?;
+        let file = asked(|| File::open(path)).map_err(refused(NOT_OPENED))?;
         // The path may have another file by now.
-        let about = file.metadata().map_err(refused(NOT_OPENED))?;
+        let about = asked(|| file.metadata()).map_err(refused(NOT_OPENED))?;
         if !about.is_file() {
             return Err(wrong(NOT_REGULAR));
         }
@@ -349,7 +357,7 @@ impl Input {
     /// Reads the next bytes, without summing them up.
     fn read(&mut self, bytes: &mut [u8]) -> Result<(), Error> {
         self.left = self.left.checked_sub(bytes.len() as u64).ok_or(wrong(TRUNCATED))?;
-        self.file.read_exact(bytes).map_err(|error| match error.kind() {
+        asked(|| self.file.read_exact(bytes)).map_err(|error| match error.kind() {
             // The file became shorter while it was read.
             io::ErrorKind::UnexpectedEof => wrong(TRUNCATED),
             _ => refused(NOT_READ)(error),

@@ -59,6 +59,7 @@ impl HostFile {
             }
             libc::munmap(elsewhere, bytes);
         }
+        injection::side_point(libc::ENOMEM).map_err(refused)?;
         let flags = kind | libc::MAP_FIXED;
         // SAFETY: the caller's range.
         let got = unsafe {
@@ -94,6 +95,9 @@ fn has_huge_pages(descriptor: libc::c_int) -> bool {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         const HUGETLBFS: u32 = 0x9584_58f6;
+        if injection::side_point(libc::EIO).is_err() {
+            return true;
+        }
         let mut about = MaybeUninit::<libc::statfs>::zeroed();
         // SAFETY: fstatfs fills the structure, which is all zeros until then.
         let (answer, about) =
@@ -144,16 +148,18 @@ unsafe fn copy_part_by_kernel(from: *const u8, to: *mut u8, bytes: usize) -> Res
     {
         let span = |base: *mut u8| libc::iovec { iov_base: base.cast(), iov_len: bytes };
         let (local, remote) = (span(to), span(from.cast_mut()));
-        // SAFETY: the kernel checks every address; the caller vouches for what is behind them.
-        let done = unsafe {
-            libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
-        };
-        match usize::try_from(done) {
-            Ok(done) if done == bytes => return Ok(()),
-            Ok(_) => return Err(OsError(libc::EFAULT)),
-            Err(_) if last_error() == OsError(libc::EFAULT) => return Err(last_error()),
-            // A filter forbids it, or the kernel was built without it.
-            Err(_) => {}
+        if injection::side_point(libc::EPERM).is_ok() {
+            // SAFETY: the kernel checks every address; the caller vouches for what is behind them.
+            let done = unsafe {
+                libc::process_vm_readv(libc::getpid(), &raw const local, 1, &raw const remote, 1, 0)
+            };
+            match usize::try_from(done) {
+                Ok(done) if done == bytes => return Ok(()),
+                Ok(_) => return Err(OsError(libc::EFAULT)),
+                Err(_) if last_error() == OsError(libc::EFAULT) => return Err(last_error()),
+                // A filter forbids it, or the kernel was built without it.
+                Err(_) => {}
+            }
         }
     }
     // SAFETY: passed on.
@@ -167,6 +173,7 @@ unsafe fn copy_part_by_kernel(from: *const u8, to: *mut u8, bytes: usize) -> Res
 unsafe fn copy_through_pipe(from: *const u8, to: *mut u8, bytes: usize) -> Result<(), OsError> {
     /// What every pipe holds.
     const CHUNK: usize = 512;
+    injection::side_point(libc::EMFILE)?;
     let mut ends = [0; 2];
     // SAFETY: room for two descriptors.
     if unsafe { libc::pipe(ends.as_mut_ptr()) } != 0 {
@@ -183,11 +190,11 @@ unsafe fn copy_through_pipe(from: *const u8, to: *mut u8, bytes: usize) -> Resul
     while outcome.is_ok() && done < bytes {
         let chunk = CHUNK.min(bytes.wrapping_sub(done));
         // SAFETY: the caller's ranges; the kernel checks the addresses.
-        outcome = unsafe {
+        outcome = injection::side_point(libc::EFAULT).and_then(|()| unsafe {
             checked(libc::write(write_end, from.wrapping_add(done).cast(), chunk), chunk).and_then(
                 |()| checked(libc::read(read_end, to.wrapping_add(done).cast(), chunk), chunk),
             )
-        };
+        });
         done = done.wrapping_add(chunk);
     }
     // SAFETY: opened above, and nobody else knows them.

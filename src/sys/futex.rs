@@ -44,6 +44,10 @@ pub(crate) fn sleep_while(
     deadline: Option<u64>,
     scope: Scope,
 ) -> bool {
+    // The one failure that a sleep can have is to end early.
+    if super::injection::side_point(libc::EINTR).is_err() {
+        return false;
+    }
     // What the clock cannot show is for ever.
     let deadline = deadline.and_then(|nanoseconds| {
         let (seconds, rest) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);

@@ -87,6 +87,8 @@ mod files;
 #[path = "no_files.rs"]
 mod files;
 
+pub(crate) mod injection;
+
 #[cfg(all(unix, not(wasm_memory_portable)))]
 mod traps;
 
@@ -132,6 +134,9 @@ impl OsError {
 
     /// There is no such operation: `EINVAL`, the same number on all systems that have an `errno`.
     pub(crate) const INVALID: Self = Self(22);
+
+    /// Input or output failed: `EIO`.
+    pub(crate) const IO: Self = Self(5);
 
     /// More than a file may have: `EFBIG`.
     pub(crate) const FILE_TOO_LARGE: Self = Self(27);
@@ -318,49 +323,5 @@ impl LikelyLimit {
                 "the system may be short of memory; a smaller memory_reservation or memory_bounds AUTO asks for less"
             }
         }
-    }
-}
-
-/// Failures on demand, for tests: the system calls that this room makes refuse in turn.
-pub(crate) mod injection {
-    use super::OsError;
-
-    #[cfg(test)]
-    std::thread_local! {
-        /// Calls to let through, and how many to refuse after them.
-        static PLAN: core::cell::Cell<(u32, u32)> = const { core::cell::Cell::new((0, 0)) };
-    }
-
-    /// Lets this thread's next `calls` calls through and refuses all after them; `None`: no more
-    /// refusals.
-    #[cfg(test)]
-    pub(crate) fn refuse_after(calls: Option<u32>) {
-        PLAN.set(calls.map_or((0, 0), |calls| (calls, u32::MAX)));
-    }
-
-    /// Lets this thread's next `calls` calls through and refuses the one after them.
-    #[cfg(test)]
-    pub(crate) fn refuse_one(calls: u32) {
-        PLAN.set((calls, 1));
-    }
-
-    /// A place where a system call may be made to fail. Nothing at all outside of tests.
-    #[inline]
-    #[allow(
-        clippy::unnecessary_wraps,
-        dead_code,
-        reason = "it fails in tests alone, and the heap backend makes no system calls"
-    )]
-    pub(crate) fn point() -> Result<(), OsError> {
-        #[cfg(test)]
-        match PLAN.get() {
-            (0, 0) => {}
-            (0, refusals) => {
-                PLAN.set((0, refusals.saturating_sub(u32::from(refusals != u32::MAX))));
-                return Err(OsError::no_memory());
-            }
-            (calls, refusals) => PLAN.set((calls.saturating_sub(1), refusals)),
-        }
-        Ok(())
     }
 }

@@ -149,14 +149,20 @@ impl Process {
         let (protection, flags) =
             (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANON);
         let bytes = size_of::<Self>();
+        injection::side_point(libc::ENOMEM)?;
         // SAFETY: a new mapping, of which only the winner of the exchange below is kept.
         unsafe {
             let page = libc::mmap(ptr::null_mut(), bytes, protection, flags, -1, 0);
             if page == libc::MAP_FAILED {
                 return Err(last_error());
             }
-            if libc::madvise(page, bytes, libc::MADV_WIPEONFORK) != 0 {
-                let refused = last_error();
+            let wiped = injection::side_point(libc::ENOMEM).and_then(|()| {
+                match libc::madvise(page, bytes, libc::MADV_WIPEONFORK) {
+                    0 => Ok(()),
+                    _ => Err(last_error()),
+                }
+            });
+            if let Err(refused) = wiped {
                 libc::munmap(page, bytes);
                 return Err(refused);
             }
@@ -261,12 +267,14 @@ pub(super) unsafe fn ioctl(
     request: libc::Ioctl,
     argument: *mut libc::c_void,
 ) -> Result<usize, OsError> {
+    injection::side_point(libc::ENOMEM)?;
     // SAFETY: passed on. A wrong descriptor is refused.
     let answer = unsafe { libc::ioctl(file, request, argument) };
     usize::try_from(answer).map_err(|_| last_error())
 }
 
 fn open_pages() -> Result<libc::c_int, OsError> {
+    injection::side_point(libc::EMFILE)?;
     // SAFETY: the path is a C string.
     let file =
         unsafe { libc::open(c"/proc/self/pagemap".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };

@@ -33,8 +33,11 @@ impl SharedFile {
         }
         let size = libc::off_t::try_from(bytes).map_err(|_| OsError(libc::EFBIG))?;
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
-        // SAFETY: the name is a C string.
-        let create = |flags| checked(unsafe { libc::memfd_create(c"wasm_memory".as_ptr(), flags) });
+        let create = |flags| {
+            injection::side_point(libc::EMFILE)?;
+            // SAFETY: the name is a C string.
+            checked(unsafe { libc::memfd_create(c"wasm_memory".as_ptr(), flags) })
+        };
         // Nobody is to execute it; a system may demand that this is said, and an old one does not know it.
         let descriptor =
             create(flags | libc::MFD_NOEXEC_SEAL).or_else(|refused| match refused {
@@ -43,9 +46,11 @@ impl SharedFile {
             })?;
         // SAFETY: the descriptor is new and nobody else's.
         let descriptor = unsafe { OwnedFd::from_raw_fd(descriptor) };
+        injection::side_point(libc::ENOSPC)?;
         // SAFETY: two calls on a live descriptor.
         unsafe {
             checked(libc::ftruncate(descriptor.as_raw_fd(), size))?;
+            injection::side_point(libc::EPERM)?;
             checked(libc::fcntl(descriptor.as_raw_fd(), libc::F_ADD_SEALS, SEALS))?;
         }
         Ok(Self { descriptor })
@@ -56,6 +61,7 @@ impl SharedFile {
     pub(crate) fn of_host(descriptor: isize) -> Result<Option<Self>, OsError> {
         injection::point()?;
         let Ok(raw) = RawFd::try_from(descriptor) else { return Err(OsError(libc::EBADF)) };
+        injection::side_point(libc::EMFILE)?;
         // SAFETY: fcntl answers for any number; what it returns is new and nobody else's.
         let descriptor = unsafe {
             let copy = checked(libc::fcntl(raw, libc::F_DUPFD_CLOEXEC, 0))?;
@@ -76,6 +82,7 @@ impl SharedFile {
     }
 
     fn about(&self) -> Result<libc::stat, OsError> {
+        injection::side_point(libc::EIO)?;
         let mut about = MaybeUninit::<libc::stat>::zeroed();
         // SAFETY: fstat fills the structure, which is all zeros until then.
         unsafe {
@@ -209,6 +216,7 @@ impl RobustLock {
     /// # Safety
     /// The place is writable and aligned, and nobody uses what is there.
     pub(crate) unsafe fn initialise(place: *mut Self) -> Result<(), OsError> {
+        injection::side_point(libc::ENOMEM)?;
         let mut attributes = MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
         let set = |answer: libc::c_int| if answer == 0 { Ok(()) } else { Err(OsError(answer)) };
         // SAFETY: the attributes are initialised first and destroyed last; the place is the caller's.

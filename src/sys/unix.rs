@@ -77,7 +77,8 @@ pub(crate) fn order_threads() {
         const REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
         // SAFETY: membarrier takes three integers and touches no memory of ours.
         let call = |command: libc::c_int| unsafe {
-            libc::syscall(libc::SYS_membarrier, command, 0u32, 0) == 0
+            super::injection::side_point(libc::ENOSYS).is_ok()
+                && libc::syscall(libc::SYS_membarrier, command, 0u32, 0) == 0
         };
         // A process has to register once, which the first call finds out.
         if !call(PRIVATE_EXPEDITED) && call(REGISTER_PRIVATE_EXPEDITED) {
@@ -359,9 +360,9 @@ pub(crate) unsafe fn install_guard(address: NonNull<u8>, bytes: usize) -> Result
 /// Asks for small pages only in a range that many users share; without effect where there are no others.
 pub(crate) fn advise_small_pages(address: NonNull<u8>, bytes: usize) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: the advice changes no contents.
-    unsafe {
-        libc::madvise(address.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE);
+    if super::injection::side_point(libc::EINVAL).is_ok() {
+        // SAFETY: the advice changes no contents.
+        unsafe { libc::madvise(address.as_ptr().cast(), bytes, libc::MADV_NOHUGEPAGE) };
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = (address, bytes);
@@ -384,9 +385,9 @@ pub(crate) unsafe fn release(address: NonNull<u8>, bytes: usize) -> Result<(), O
 /// Asks for huge pages in a range; without effect where the system has none.
 pub(crate) fn advise_huge_pages(address: NonNull<u8>, bytes: usize) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: the advice changes no contents.
-    unsafe {
-        libc::madvise(address.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE);
+    if super::injection::side_point(libc::EINVAL).is_ok() {
+        // SAFETY: the advice changes no contents.
+        unsafe { libc::madvise(address.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     let _ = (address, bytes);
@@ -409,6 +410,7 @@ pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usi
     let mut done = 0usize;
     while done < bytes {
         let length = chunk.min(bytes.wrapping_sub(done));
+        super::injection::side_point(libc::EAGAIN).ok()?;
         // SAFETY: mincore reads no memory of the range and writes one byte per page of `length`,
         // at most PAGES_AT_ONCE, into `present`.
         let answer = unsafe {
@@ -431,6 +433,7 @@ pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usi
 }
 
 pub(super) fn resource_limit(resource: ResourceKind) -> Option<u64> {
+    super::injection::side_point(libc::EPERM).ok()?;
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: getrlimit writes into the structure passed.
     let answer = unsafe { libc::getrlimit(resource, &raw mut limit) };
@@ -489,6 +492,9 @@ pub(crate) fn diagnose(bytes: u64, host: &HostCaps) -> LikelyLimit {
 /// and a guest that grows in vain again and again would spend them.
 fn can_split_a_mapping(page_bytes: usize) -> bool {
     let bytes = page_bytes.saturating_mul(3);
+    if super::injection::side_point(libc::ENOMEM).is_err() {
+        return false;
+    }
     // SAFETY: a fresh mapping, shared so that it merges with no other, unmapped before returning.
     unsafe {
         let start = libc::mmap(
@@ -503,7 +509,8 @@ fn can_split_a_mapping(page_bytes: usize) -> bool {
             return false;
         }
         let middle = start.wrapping_byte_add(page_bytes);
-        let split = libc::mprotect(middle, page_bytes, libc::PROT_NONE) == 0;
+        let split = super::injection::side_point(libc::ENOMEM).is_ok()
+            && libc::mprotect(middle, page_bytes, libc::PROT_NONE) == 0;
         libc::munmap(start, bytes);
         split
     }
@@ -539,6 +546,7 @@ fn read_start<'a>(path: &core::ffi::CStr, buffer: &'a mut [u8]) -> Option<&'a st
 }
 
 fn with_file(path: &core::ffi::CStr, body: impl FnOnce(libc::c_int)) -> Option<()> {
+    super::injection::side_point(libc::EMFILE).ok()?;
     // SAFETY: the path is a C string.
     let file = unsafe { libc::open(path.as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) };
     if file < 0 {
@@ -551,6 +559,7 @@ fn with_file(path: &core::ffi::CStr, body: impl FnOnce(libc::c_int)) -> Option<(
 }
 
 fn read_some(file: libc::c_int, buffer: &mut [u8]) -> Option<usize> {
+    super::injection::side_point(libc::EIO).ok()?;
     // SAFETY: the buffer is writable for its length.
     let got = unsafe { libc::read(file, buffer.as_mut_ptr().cast(), buffer.len()) };
     usize::try_from(got).ok()

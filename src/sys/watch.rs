@@ -201,6 +201,7 @@ impl Drop for WriteWatch {
 }
 
 fn open_faults() -> Result<libc::c_int, OsError> {
+    injection::side_point(libc::EMFILE)?;
     // SAFETY: the call takes an integer.
     let answer = unsafe {
         let flags = libc::O_CLOEXEC | libc::O_NONBLOCK | USER_MODE_ONLY;
