@@ -1661,7 +1661,7 @@ WASM_MEMORY_API void *wasm_memory_get_host_info(const struct wasm_memory_t *memo
  * attached before runs now.
  *
  * Parameters: `memory`: not consumed; NULL does nothing (`NULL_ARGUMENT`). `info`: anything.
- * Returns: nothing.
+ * Returns: nothing. With an exhausted heap (`OUT_OF_MEMORY`) what was attached stays.
  * Ownership: the info stays the host's.
  * Threads: any; a finalizer that runs now runs on this thread, under no lock.
  * Invalidates: nothing.
@@ -1677,7 +1677,7 @@ WASM_MEMORY_API void wasm_memory_set_host_info(struct wasm_memory_t *memory, voi
  *
  * Parameters: `memory`: not consumed; NULL does nothing (`NULL_ARGUMENT`), and the finalizer does
  * not run. `info`: anything. `finalizer`: called exactly once; NULL for none.
- * Returns: nothing.
+ * Returns: nothing. With an exhausted heap (`OUT_OF_MEMORY`) what was attached stays, and the new finalizer has run.
  * Ownership: the info passes to the finalizer.
  * Threads: any; a finalizer runs on the thread of the call that ends the info, under no lock.
  * Invalidates: nothing.
@@ -2515,7 +2515,7 @@ wasm_memory_status_t wasm_memory_data_and_store(struct wasm_memory_t *memory,
  * a NUL; untouched on failure; NULL only with capacity 0. `capacity`: bytes of `buffer`, the NUL included.
  * `out_needed`: the length of the whole text in bytes without the NUL, 0 on failure; may be NULL.
  * Returns: `OK` (also when the text was cut), `NULL_ARGUMENT`, `BORROWED` (inside
- * `wasm_memory_with_data_mut`), `OUT_OF_BOUNDS`.
+ * `wasm_memory_with_data_mut`), `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (see `wasm_memory_map_file`).
  * Ownership: none passes.
  * Threads: any number that call const functions.
  * Invalidates: nothing.
@@ -2743,7 +2743,8 @@ wasm_memory_status_t wasm_engine_pool_trim(struct wasm_engine_t *engine);
  * memory. While there is one, the memory does not move. Discard and erase write zeros into it
  * (`WASM_MEMORY_MAP_SHARED`: into the file) and keep it. Reads, writes, fills and copies through this interface are
  * done by the kernel there: should the file become shorter than its mapping, they answer `IO`, and atomic accesses are
- * preceded by a look. The guest, and the host through pointers, is then ended by a signal, as with any
+ * preceded by a look. (Should that happen, or the kernel refuse, in the middle of a call, some of the bytes have been written.)
+ * The guest, and the host through pointers, is then ended by a signal, as with any
  * mapping of a file.
  *
  * Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `file_offset`, `length`: in bytes, multiples of

@@ -134,6 +134,15 @@ impl<T> Ref<T> {
         Ok(Self { target: NonNull::from(Box::leak(counted)), owns: PhantomData })
     }
 
+    /// The first reference to what `make` makes, or [`Error::OutOfHeap`] before anything is made.
+    pub(crate) fn try_make(make: impl FnOnce() -> Result<T, Error>) -> Result<Self, Error> {
+        let mut place = try_box(MaybeUninit::uninit())?;
+        place.write(Counted { value: make()?, references: AtomicUsize::new(1) });
+        // SAFETY: written right above.
+        let counted = unsafe { place.assume_init() };
+        Ok(Self { target: NonNull::from(Box::leak(counted)), owns: PhantomData })
+    }
+
     /// Whether both are references to one object.
     pub(crate) fn same(&self, other: &Self) -> bool {
         self.target == other.target

@@ -125,7 +125,7 @@ impl Write for UntilFull {
 /// a NUL; untouched on failure; NULL only with capacity 0. `capacity`: bytes of `buffer`, the NUL included.
 /// `out_needed`: the length of the whole text in bytes without the NUL, 0 on failure; may be NULL.
 /// Returns: `OK` (also when the text was cut), `NULL_ARGUMENT`, `BORROWED` (inside
-/// `wasm_memory_with_data_mut`), `OUT_OF_BOUNDS`.
+/// `wasm_memory_with_data_mut`), `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (see `wasm_memory_map_file`).
 /// Ownership: none passes.
 /// Threads: any number that call const functions.
 /// Invalidates: nothing.

@@ -26,8 +26,9 @@ pub struct wasm_memory_ticket_t {
 pub struct wasm_memory_future_t(MemoryFuture);
 
 impl wasm_memory_future_t {
-    fn new_raw(future: MemoryFuture) -> Result<*mut Self, Error> {
-        Ok(Ref::try_new(Self(future))?.into_raw())
+    /// There is a place for the future before anything is made or grown: what has no future has no outcome.
+    fn new_raw(make: impl FnOnce() -> Result<MemoryFuture, Error>) -> Result<*mut Self, Error> {
+        Ok(Ref::try_make(|| make().map(Self))?.into_raw())
     }
 }
 
@@ -63,7 +64,7 @@ pub unsafe extern "C" fn wasm_memory_new_async(
         let store = unsafe { required(store, "store") }?.0.clone();
         // SAFETY: the contract of the ABI.
         let ty = unsafe { required(r#type, "type") }?.ty;
-        wasm_memory_future_t::new_raw(store.new_memory_async(ty)?)
+        wasm_memory_future_t::new_raw(|| store.new_memory_async(ty))
     })
 }
 
@@ -89,7 +90,7 @@ pub unsafe extern "C" fn wasm_memory_grow_async(
     value_or(ptr::null_mut(), || {
         // SAFETY: passed on.
         let memory = unsafe { kept(memory) }?;
-        wasm_memory_future_t::new_raw(memory.grow_async(Pages(delta_pages))?)
+        wasm_memory_future_t::new_raw(|| memory.grow_async(Pages(delta_pages)))
     })
 }
 

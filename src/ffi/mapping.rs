@@ -30,7 +30,8 @@ pub const WASM_MEMORY_MAP_SHARED: u32 = 3;
 /// memory. While there is one, the memory does not move. Discard and erase write zeros into it
 /// (`WASM_MEMORY_MAP_SHARED`: into the file) and keep it. Reads, writes, fills and copies through this interface are
 /// done by the kernel there: should the file become shorter than its mapping, they answer `IO`, and atomic accesses are
-/// preceded by a look. The guest, and the host through pointers, is then ended by a signal, as with any
+/// preceded by a look. (Should that happen, or the kernel refuse, in the middle of a call, some of the bytes have been written.)
+/// The guest, and the host through pointers, is then ended by a signal, as with any
 /// mapping of a file.
 ///
 /// Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `file_offset`, `length`: in bytes, multiples of

@@ -253,8 +253,14 @@ unsafe fn set_host_info(
         // A reference of our own: the finalizer of the old info may delete the handle.
         // SAFETY: passed on.
         let memory = unsafe { kept(memory) }?;
+        let place = memory.host_info_place().inspect_err(|_| {
+            if let Some(finalizer) = finalizer {
+                // SAFETY: the contract of the ABI, as below: it is called once, whatever happens.
+                unsafe { finalizer(info) };
+            }
+        })?;
         // SAFETY: the contract of the ABI: the finalizer takes the info that it was set with.
-        unsafe { memory.host_info_place()?.set(info, finalizer) };
+        unsafe { place.set(info, finalizer) };
         Ok(())
     });
 }
@@ -263,7 +269,7 @@ unsafe fn set_host_info(
 /// attached before runs now.
 ///
 /// Parameters: `memory`: not consumed; NULL does nothing (`NULL_ARGUMENT`). `info`: anything.
-/// Returns: nothing.
+/// Returns: nothing. With an exhausted heap (`OUT_OF_MEMORY`) what was attached stays.
 /// Ownership: the info stays the host's.
 /// Threads: any; a finalizer that runs now runs on this thread, under no lock.
 /// Invalidates: nothing.
@@ -280,7 +286,7 @@ pub unsafe extern "C" fn wasm_memory_set_host_info(memory: *mut wasm_memory_t, i
 ///
 /// Parameters: `memory`: not consumed; NULL does nothing (`NULL_ARGUMENT`), and the finalizer does
 /// not run. `info`: anything. `finalizer`: called exactly once; NULL for none.
-/// Returns: nothing.
+/// Returns: nothing. With an exhausted heap (`OUT_OF_MEMORY`) what was attached stays, and the new finalizer has run.
 /// Ownership: the info passes to the finalizer.
 /// Threads: any; a finalizer runs on the thread of the call that ends the info, under no lock.
 /// Invalidates: nothing.

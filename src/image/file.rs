@@ -29,11 +29,11 @@
 #![forbid(unsafe_code)]
 
 use crate::error::Error;
-use crate::sys::{self, OsError};
+use crate::sys::{self, OsError, SystemPath};
 use crate::units::{PageSize, Pages};
 use core::sync::atomic::{AtomicU32, Ordering};
 use crc32fast::Hasher;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -133,8 +133,17 @@ fn refused(what: &'static str) -> impl Fn(io::Error) -> Error {
     move |error| Error::File { what, os: error.raw_os_error().map_or(OsError::none(), OsError) }
 }
 
-/// One thing that the standard library asks the system for us: in the build where calls of the system fail on demand,
-/// it can fail.
+/// A path for the system.
+fn system_path(path: &Path, otherwise: &'static str) -> Result<SystemPath, Error> {
+    SystemPath::new(path).map_err(|os| {
+        if os == OsError::no_memory() {
+            return Error::OutOfHeap(path.as_os_str().len());
+        }
+        Error::File { what: otherwise, os }
+    })
+}
+
+/// Reads or writes; in the build where calls of the system fail on demand, this can fail.
 fn asked<T>(call: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     sys::injection::side_point(OsError::IO.0).map_err(|os| io::Error::from_raw_os_error(os.0))?;
     call()
@@ -152,8 +161,9 @@ pub(super) fn save<'a>(
     bytes: impl FnMut(&Piece) -> &'a [u8],
 ) -> Result<(), Error> {
     // A rename would replace a device as readily as a file.
-    match asked(|| fs::metadata(path)) {
-        Ok(there) if !there.is_file() => return Err(wrong(NOT_REGULAR)),
+    let target = system_path(path, NOT_FOUND_OUT)?;
+    match target.is_file() {
+        Ok(false) => return Err(wrong(NOT_REGULAR)),
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             return Err(refused(NOT_FOUND_OUT)(error));
         }
@@ -162,14 +172,16 @@ pub(super) fn save<'a>(
     let (mut temporary, file) = Temporary::beside(path)?;
     // The file is closed when this returns: some systems rename no open file.
     write(file, index, bytes)?;
-    asked(|| fs::rename(&temporary.path, path)).map_err(refused(NOT_RENAMED))?;
+    temporary.system_path.rename(&target).map_err(refused(NOT_RENAMED))?;
     temporary.renamed = true;
     Ok(())
 }
 
 /// A file that goes away again unless it was renamed.
 struct Temporary {
+    #[allow(dead_code, reason = "tests look at it")]
     path: PathBuf,
+    system_path: SystemPath,
     renamed: bool,
 }
 
@@ -198,9 +210,11 @@ impl Temporary {
             let mut digits = [0u8; NAME_BYTES];
             let number = SAVED.fetch_add(1, Ordering::Relaxed);
             temporary.set_file_name(name(&mut digits, number)?);
-            let opened = asked(|| OpenOptions::new().write(true).create_new(true).open(&temporary));
-            match opened {
-                Ok(file) => return Ok((Self { path: temporary, renamed: false }, file)),
+            let system_path = system_path(&temporary, NOT_CREATED)?;
+            match system_path.create_new() {
+                Ok(file) => {
+                    return Ok((Self { path: temporary, system_path, renamed: false }, file));
+                }
                 Err(error)
                     if error.kind() == io::ErrorKind::AlreadyExists && attempts < ATTEMPTS =>
                 {
@@ -228,7 +242,7 @@ impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.renamed {
             // Nothing more can be done about one that stays.
-            let _ = fs::remove_file(&self.path);
+            let _ = self.system_path.remove();
         }
     }
 }
@@ -341,11 +355,11 @@ struct Input {
 impl Input {
     fn open(path: &Path) -> Result<Self, Error> {
         // Opening something else can wait for ever (a pipe that nobody writes to) or have effects (a tape).
-        let about = asked(|| fs::metadata(path)).map_err(refused(NOT_OPENED))?;
-        if !about.is_file() {
+        let path = system_path(path, NOT_OPENED)?;
+        if !path.is_file().map_err(refused(NOT_OPENED))? {
             return Err(wrong(NOT_REGULAR));
         }
-        let file = asked(|| File::open(path)).map_err(refused(NOT_OPENED))?;
+        let file = path.open().map_err(refused(NOT_OPENED))?;
         // The path may have another file by now.
         let about = asked(|| file.metadata()).map_err(refused(NOT_OPENED))?;
         if !about.is_file() {
@@ -474,6 +488,7 @@ impl Input {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, OpenOptions};
     use std::io::Seek;
 
     /// A folder that goes away with the test.

@@ -139,8 +139,8 @@ impl FileStore {
 
 impl Drop for FileStore {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new`, and nobody uses it any more. It is a whole mapping, so this does not fail.
-        let _ = unsafe { sys::release(self.start, self.bytes) };
+        // SAFETY: mapped by `new`, and nobody uses it any more.
+        unsafe { sys::release_file(self.start, self.bytes) };
     }
 }
 

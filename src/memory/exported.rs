@@ -91,8 +91,8 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: mapped by `new`, and nobody uses it any more. It cannot be split, so this does not fail.
-        let _ = unsafe { sys::release(self.0, DATA_AT) };
+        // SAFETY: mapped by `new`, and nobody uses it any more.
+        unsafe { sys::release_file(self.0, DATA_AT) };
     }
 }
 

@@ -20,6 +20,7 @@
 //! | `written_pages` | which pages of a range were written since they were mapped |
 //! | `WriteWatch` | which pages of a range were written since a moment |
 //! | `release` | give a whole mapping back, or fail and leave it |
+//! | `release_file` | give a mapping of a file back |
 //! | `advise_huge_pages`, `advise_small_pages` | ask for huge pages, or for none |
 //! | `resident_bytes` | how much of a range is in memory now |
 //! | `at_fork_in_child` | have a function called in the child of a fork |
@@ -32,6 +33,7 @@
 //! | `SharedFile`, `zero_shared` | memory that several processes map |
 //! | `RobustLock` | a lock in such memory that survives its holder's death |
 //! | `HostFile` | a file of the host's, to be mapped into a range |
+//! | `SystemPath` | a file of the host's by its path, where the heap may be exhausted |
 //! | `copy_by_kernel` | a copy that fails where a program would die by a signal |
 //! | `install_trap_handlers`, `uninstall_trap_handlers` | have faults reported, and handed on to who was there before |
 //! | `catch_trap`, `suspend_traps` | a call that a fault ends; and what is none of its parts |
@@ -87,6 +89,13 @@ mod files;
 #[path = "no_files.rs"]
 mod files;
 
+#[cfg(all(unix, not(wasm_memory_portable)))]
+mod paths;
+
+#[cfg(not(all(unix, not(wasm_memory_portable))))]
+#[path = "std_paths.rs"]
+mod paths;
+
 pub(crate) mod injection;
 
 #[cfg(all(unix, not(wasm_memory_portable)))]
@@ -97,6 +106,7 @@ mod traps;
 mod traps;
 
 pub(crate) use files::*;
+pub(crate) use paths::*;
 pub(crate) use processes::*;
 pub(crate) use sleeping::*;
 pub(crate) use system::*;

@@ -105,6 +105,10 @@ pub(crate) fn advise_small_pages(_address: NonNull<u8>, _bytes: usize) {}
 
 /// # Safety
 /// None needed: there is never a mapping to release.
+pub(crate) unsafe fn release_file(_address: NonNull<u8>, _bytes: usize) {}
+
+/// # Safety
+/// None needed: there is never a mapping to release.
 pub(crate) unsafe fn release(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
     Err(UNSUPPORTED)
 }

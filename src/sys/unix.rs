@@ -382,6 +382,16 @@ pub(crate) unsafe fn release(address: NonNull<u8>, bytes: usize) -> Result<(), O
     }
 }
 
+/// Gives back a whole mapping of a file. The kernel merges none of ours with another, and so never has to split one for
+/// this: there is nothing that it could refuse.
+///
+/// # Safety
+/// The range is a mapping of the caller's, and nobody uses it any more.
+pub(crate) unsafe fn release_file(address: NonNull<u8>, bytes: usize) {
+    // SAFETY: the caller gives the range up.
+    unsafe { libc::munmap(address.as_ptr().cast(), bytes) };
+}
+
 /// Asks for huge pages in a range; without effect where the system has none.
 pub(crate) fn advise_huge_pages(address: NonNull<u8>, bytes: usize) {
     #[cfg(any(target_os = "linux", target_os = "android"))]
