@@ -118,7 +118,7 @@ pub enum Error {
         offset: u64,
     },
     /// A descriptor that cannot be made, or that no memory can be imported from.
-    #[error("{what}{}", if os.0 == 0 { String::new() } else { format!(" (error {})", os.0) })]
+    #[error("{what}{}", Number(*os))]
     Descriptor {
         /// What is wrong.
         what: &'static str,
@@ -126,7 +126,7 @@ pub enum Error {
         os: OsError,
     },
     /// A file that cannot be read, written or mapped, or that is not what it should be.
-    #[error("{what}{}", if os.0 == 0 { String::new() } else { format!(" (error {})", os.0) })]
+    #[error("{what}{}", Number(*os))]
     File {
         /// What is wrong.
         what: &'static str,
@@ -458,6 +458,18 @@ impl Error {
             | Self::PoolExhausted { .. }
             | Self::OutOfHeap(_) => Some(OsError::no_memory()),
             _ => None,
+        }
+    }
+}
+
+/// What the system said, if it was asked. Written without a heap, which may be what has run out.
+struct Number(OsError);
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            OsError(0) => Ok(()),
+            OsError(number) => write!(f, " (error {number})"),
         }
     }
 }

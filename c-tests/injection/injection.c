@@ -188,7 +188,7 @@ static const case_t cases[] = {
     {"wasm_memory_image_load", "", memory_image_load, ONE, false, NULL},
     {"wasm_memory_image_load", "long path", memory_image_load, ONE, false, &long_path},
     {"wasm_memory_image_delete", "small", memory_image_delete, ONE, true, &small},
-    {"wasm_memory_image_delete", "large", memory_image_delete, ONE, false, &large},
+    {"wasm_memory_image_delete", "large", memory_image_delete, ONE, true, &large},
     {"wasm_memory_reset", "to zeros", memory_reset, ALL, false, NULL},
     {"wasm_memory_reset", "small", memory_reset, ALL, false, &small},
     {"wasm_memory_reset", "large", memory_reset, ALL, false, &large},

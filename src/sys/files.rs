@@ -23,7 +23,7 @@ impl HostFile {
             }
             about.assume_init()
         };
-        let is_regular = about.st_mode & libc::S_IFMT == libc::S_IFREG && !has_huge_pages(raw);
+        let is_regular = about.st_mode & libc::S_IFMT == libc::S_IFREG && !has_huge_pages(raw)?;
         let length = u64::try_from(about.st_size).map_err(|_| OsError(libc::EINVAL))?;
         Ok(is_regular.then_some((Self(raw), length)))
     }
@@ -91,13 +91,11 @@ fn is_mapped(address: NonNull<u8>, bytes: usize) -> bool {
 }
 
 /// Whether a file consists of huge pages: the system would map more of it than it is asked for, over what lies behind.
-fn has_huge_pages(descriptor: libc::c_int) -> bool {
+fn has_huge_pages(descriptor: libc::c_int) -> Result<bool, OsError> {
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         const HUGETLBFS: u32 = 0x9584_58f6;
-        if injection::side_point(libc::EIO).is_err() {
-            return true;
-        }
+        injection::side_point(libc::EIO)?;
         let mut about = MaybeUninit::<libc::statfs>::zeroed();
         // SAFETY: fstatfs fills the structure, which is all zeros until then.
         let (answer, about) =
@@ -108,12 +106,12 @@ fn has_huge_pages(descriptor: libc::c_int) -> bool {
             reason = "32 bits, in a type that differs between systems"
         )]
         let kind = about.f_type as u32;
-        answer != 0 || kind == HUGETLBFS
+        if answer == 0 { Ok(kind == HUGETLBFS) } else { Err(last_error()) }
     }
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
         let _ = descriptor;
-        false
+        Ok(false)
     }
 }
 

@@ -44,31 +44,36 @@ pub(crate) fn sleep_while(
     deadline: Option<u64>,
     scope: Scope,
 ) -> bool {
-    // The one failure that a sleep can have is to end early.
-    if super::injection::side_point(libc::EINTR).is_err() {
-        return false;
-    }
     // What the clock cannot show is for ever.
-    let deadline = deadline.and_then(|nanoseconds| {
+    let until = deadline.and_then(|nanoseconds| {
         let (seconds, rest) = (nanoseconds / 1_000_000_000, nanoseconds % 1_000_000_000);
         Some(libc::timespec { tv_sec: seconds.try_into().ok()?, tv_nsec: rest.try_into().ok()? })
     });
-    let timeout = deadline.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let timeout = until.as_ref().map_or(ptr::null(), ptr::from_ref);
     // WAIT_BITSET takes a point of the monotonic clock, where plain WAIT takes a span.
     let operation = libc::FUTEX_WAIT_BITSET | scope.flag();
-    // SAFETY: the word is a live reference; the timeout is NULL or points to the structure above.
-    let answer = unsafe {
-        libc::syscall(
-            libc::SYS_futex,
-            ptr::from_ref(word),
-            operation,
-            expected,
-            timeout,
-            ptr::null::<u32>(),
-            u32::MAX,
-        )
-    };
-    answer != 0 && super::last_error() == OsError(libc::ETIMEDOUT)
+    let slept = super::injection::side_point(libc::EINTR).and_then(|()| {
+        // SAFETY: the word is a live reference; the timeout is NULL or points to the structure above.
+        let answer = unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                ptr::from_ref(word),
+                operation,
+                expected,
+                timeout,
+                ptr::null::<u32>(),
+                u32::MAX,
+            )
+        };
+        if answer == 0 { Ok(()) } else { Err(super::last_error()) }
+    });
+    match slept {
+        // Woken, or the word is another one.
+        Ok(()) | Err(OsError(libc::EAGAIN)) => false,
+        Err(OsError(libc::ETIMEDOUT)) => true,
+        // Where a filter forbids to sleep, this is all that ends a wait.
+        Err(_) => deadline.is_some_and(|deadline| monotonic_nanoseconds() >= deadline),
+    }
 }
 
 /// Wakes one sleeper of the word. The word may be gone already: then nobody wakes, or somebody for no

@@ -216,7 +216,6 @@ impl RobustLock {
     /// # Safety
     /// The place is writable and aligned, and nobody uses what is there.
     pub(crate) unsafe fn initialise(place: *mut Self) -> Result<(), OsError> {
-        injection::side_point(libc::ENOMEM)?;
         let mut attributes = MaybeUninit::<libc::pthread_mutexattr_t>::uninit();
         let set = |answer: libc::c_int| if answer == 0 { Ok(()) } else { Err(OsError(answer)) };
         // SAFETY: the attributes are initialised first and destroyed last; the place is the caller's.
