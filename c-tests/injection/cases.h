@@ -458,6 +458,12 @@ static void memory_delete(const kind_t *kind) {
     host_delete(scene.host);
 }
 
+static void memory_delete_first(const kind_t *kind) {
+    run.is_first = true;
+    memory_delete(kind);
+    run.is_first = false;
+}
+
 static void memory_delete_with_more(const kind_t *kind) {
     scene_t scene = scene_with(kind, shape(8, 12, false, false, 16));
     const int file = file_of_paint(64 * KIB);
@@ -1019,6 +1025,12 @@ static void memory_image_from_memory(const kind_t *kind) {
     scene_ends(&scene, false);
 }
 
+static void memory_image_from_memory_first(const kind_t *kind) {
+    run.is_first = true;
+    memory_image_from_memory(kind);
+    run.is_first = false;
+}
+
 /* A folder with a name that is longer than what fits on the stack of those who call the system, for the second form. */
 static void image_path(char *path, size_t room, bool is_long) {
     snprintf(path, room, "%s", folder);
@@ -1112,6 +1124,12 @@ static void memory_reset(const kind_t *kind) {
     wasm_memory_image_delete(image);
 }
 
+static void memory_reset_first(const kind_t *kind) {
+    run.is_first = true;
+    memory_reset(kind);
+    run.is_first = false;
+}
+
 /* From one image to another, with mappings, protections and a watch. */
 static void memory_reset_with_more(const kind_t *kind) {
     scene_t scene;
@@ -1181,6 +1199,12 @@ static void memory_dirty_ranges(const kind_t *kind) {
     scene_ends(&scene, false);
 }
 
+static void memory_dirty_ranges_first(const kind_t *kind) {
+    run.is_first = true;
+    memory_dirty_ranges(kind);
+    run.is_first = false;
+}
+
 static void memory_dirty_clear(const kind_t *kind) {
     scene_t scene = scene_with(kind, shape(8, 12, false, false, 16));
     const int file = file_of_paint(64 * KIB);
@@ -1203,6 +1227,12 @@ static void memory_dirty_clear(const kind_t *kind) {
     close(file);
     if (way == &six_pages) CHECK_STATUS(wasm_memory_unmap(scene.memory, PAGE, 64 * KIB), WASM_MEMORY_OK);
     scene_ends(&scene, false);
+}
+
+static void memory_dirty_clear_first(const kind_t *kind) {
+    run.is_first = true;
+    memory_dirty_clear(kind);
+    run.is_first = false;
 }
 
 /* ---- mappings ---- */

@@ -85,6 +85,7 @@ static const case_t cases[] = {
     {"wasm_memory_new_from_image", "snapshot", memory_new_from_image, ALL, false, &snapshots},
     {"wasm_memory_delete", "", memory_delete, OURS, false, NULL},
     {"wasm_memory_delete", "mapped, protected, watched", memory_delete_with_more, OURS, false, NULL},
+    {"wasm_memory_delete", "descriptors closed", memory_delete_first, OURS, false, NULL},
     {"wasm_memory_delete", "of an image", memory_delete_from_image, OURS, false, NULL},
 
     {"wasm_memory_grow", "", memory_grow, OURS, false, NULL},
@@ -181,6 +182,7 @@ static const case_t cases[] = {
     {"wasm_memory_image_new", "small", memory_image_new, FEW, false, &small},
     {"wasm_memory_image_new", "large", memory_image_new, FEW, false, &large},
     {"wasm_memory_image_from_memory", "small", memory_image_from_memory, ALL, false, &small},
+    {"wasm_memory_image_from_memory", "descriptors closed", memory_image_from_memory_first, OURS, false, &small},
     {"wasm_memory_image_from_memory", "large", memory_image_from_memory, ALL, false, &large},
     {"wasm_memory_image_from_memory", "with a mapped file", memory_image_from_memory, FEW, false, &snapshots},
     {"wasm_memory_image_save", "", memory_image_save, ONE, false, NULL},
@@ -190,14 +192,17 @@ static const case_t cases[] = {
     {"wasm_memory_image_delete", "small", memory_image_delete, ONE, true, &small},
     {"wasm_memory_image_delete", "large", memory_image_delete, ONE, true, &large},
     {"wasm_memory_reset", "to zeros", memory_reset, ALL, false, NULL},
+    {"wasm_memory_reset", "descriptors closed", memory_reset_first, OURS, false, NULL},
     {"wasm_memory_reset", "small", memory_reset, ALL, false, &small},
     {"wasm_memory_reset", "large", memory_reset, ALL, false, &large},
     {"wasm_memory_reset", "snapshot", memory_reset, ALL, false, &snapshots},
     {"wasm_memory_reset", "mapped, protected", memory_reset_with_more, OURS, false, NULL},
     {"wasm_memory_dirty_ranges", "", memory_dirty_ranges, ALL, false, NULL},
+    {"wasm_memory_dirty_ranges", "descriptors closed", memory_dirty_ranges_first, OURS, false, NULL},
     {"wasm_memory_dirty_ranges", "cleared", memory_dirty_ranges, ALL, false, &one_page},
     {"wasm_memory_dirty_clear", "", memory_dirty_clear, ALL, false, NULL},
     {"wasm_memory_dirty_clear", "cleared", memory_dirty_clear, ALL, false, &one_page},
+    {"wasm_memory_dirty_clear", "descriptors closed", memory_dirty_clear_first, OURS, false, NULL},
     {"wasm_memory_dirty_clear", "with a mapped file", memory_dirty_clear, OURS, false, &six_pages},
 
     {"wasm_memory_map_file", "read only", memory_map_file, OURS, false, &read_only},
@@ -238,6 +243,23 @@ static const case_t cases[] = {
 };
 #define CASES (sizeof cases / sizeof *cases)
 
+/* What the first use in a process makes differs for these. */
+static bool has_first_use(const case_t *of) {
+    return of->body == memory_dirty_clear || of->body == memory_try_new || of->body == shared_memory_new ||
+           of->body == memory_image_new;
+}
+
+static void run_all_fresh(bool all, const char *part) {
+    size_t i;
+    const uint64_t runs = total.runs;
+    for (i = 0; i < CASES; i++)
+        if (!cases[i].quiet && (all || has_first_use(&cases[i])) && (part == NULL || strstr(cases[i].function, part)))
+            run_fresh(&cases[i], &kinds[cases[i].kinds & KIND(5) && all ? 5 : 0]);
+    printf("  %-42s %38s %6" PRIu64 " runs%s\n", "the first call of a process", "", total.runs - runs,
+           total.failed != 0 ? "  FAILED" : "");
+    fflush(stdout);
+}
+
 static void run_with_kinds(const case_t *of, uint32_t among) {
     /* One kind at least, of those that the case is for. */
     const uint32_t wanted = of->kinds & among ? of->kinds & among : of->kinds;
@@ -253,7 +275,7 @@ static void run_with_kinds(const case_t *of, uint32_t among) {
 }
 
 static int run_all(uint32_t among, const char *part) {
-    size_t i, j, functions = 0, quiet = 0;
+    size_t i, j;
     for (i = 0; i < CASES; i++) {
         uint64_t before[2], runs = total.runs, failed = total.failed;
         for (j = 0; j < i && strcmp(cases[i].function, cases[j].function) != 0; j++) continue;
@@ -261,9 +283,9 @@ static int run_all(uint32_t among, const char *part) {
         memcpy(before, total.points, sizeof before);
         for (j = i; j < CASES; j++)
             if (strcmp(cases[i].function, cases[j].function) == 0) run_with_kinds(&cases[j], among);
-        functions++;
+        total.functions++;
         if (total.points[0] + total.points[1] == before[0] + before[1] && total.failed == failed) {
-            quiet++;
+            total.quiet++;
             continue;
         }
         printf("  %-42s %5" PRIu64 " system calls %5" PRIu64 " allocations %6" PRIu64 " runs%s\n", cases[i].function,
@@ -271,10 +293,13 @@ static int run_all(uint32_t among, const char *part) {
                total.failed != failed ? "  FAILED" : "");
         fflush(stdout);
     }
-    printf("%zu functions, of which %zu take nothing that could be refused; %" PRIu64 " system calls and %" PRIu64
+    printf("%" PRIu64 " functions, of which %" PRIu64 " take nothing that could be refused; %" PRIu64 " system calls and %" PRIu64
            " allocations refused, each alone and with all after it: %" PRIu64 " runs, %" PRIu64 " failed\n",
-           functions, quiet, total.points[CALLS], total.points[ALLOCATIONS], total.runs, total.failed);
-    return functions == 0 || total.failed != 0;
+           total.functions, total.quiet, total.points[CALLS], total.points[ALLOCATIONS], total.runs, total.failed);
+    printf("total functions %" PRIu64 "\ntotal calls %" PRIu64 "\ntotal allocations %" PRIu64 "\ntotal runs %" PRIu64
+           "\ntotal failed %" PRIu64 "\n",
+           total.functions, total.points[CALLS], total.points[ALLOCATIONS], total.runs, total.failed);
+    return total.functions == 0 || total.failed != 0;
 }
 
 static int list(void) {
@@ -306,6 +331,7 @@ int main(int argc, char **argv) {
     snprintf(folder, sizeof folder, "%.32s/wasm_memory-XXXXXX", temporary != NULL ? temporary : "/tmp");
     if (mkdtemp(folder) == NULL) return 2;
     is_closed((const uint8_t *)folder); /* opens its pipe */
+    if (strcmp(form, "planted") != 0) run_all_fresh(strcmp(form, "full") == 0, argc > 2 ? argv[2] : NULL);
     settle();
     status = strcmp(form, "planted") == 0 ? run_planted(argc > 2 ? argv[2] : "")
                                           : run_all(strcmp(form, "full") == 0 ? ALL : SHORT, argc > 2 ? argv[2] : NULL);

@@ -106,7 +106,8 @@ pub(super) fn scan(
         let process = Process::this()?;
         // SAFETY: the structure is the kernel's and says how many regions there is room for.
         let filled = unsafe {
-            process.pages.call(open_pages, PAGEMAP_SCAN, ptr::from_mut(&mut scan).cast())?
+            let argument = ptr::from_mut(&mut scan).cast();
+            process.pages.call(&process.faults, open_pages, PAGEMAP_SCAN, argument)?
         };
         for region in regions.iter().take(filled) {
             // SAFETY: all that there is room for was written above, and the kernel has filled so many.
@@ -130,7 +131,7 @@ pub(super) struct Process {
     /// Another number in each process that uses this; 0: nothing was done here yet.
     pub(super) generation: AtomicU32,
     pub(super) faults: Descriptor,
-    pages: Descriptor,
+    pub(super) pages: Descriptor,
 }
 
 impl Process {
@@ -206,12 +207,13 @@ impl Descriptor {
     /// Not to be had in this process.
     const UNAVAILABLE: i32 = -1;
 
-    /// One call of the kernel.
+    /// One call of the kernel. `other` is the other one that this process has opened.
     ///
     /// # Safety
     /// The argument is what the request wants.
     pub(super) unsafe fn call(
         &self,
+        other: &Self,
         open: fn() -> Result<libc::c_int, OsError>,
         request: libc::Ioctl,
         argument: *mut libc::c_void,
@@ -225,6 +227,9 @@ impl Descriptor {
             match unsafe { ioctl(known.wrapping_sub(1), request, argument) } {
                 // The host has closed descriptors that it does not know.
                 Err(OsError(libc::EBADF | libc::ENOTTY)) => {}
+                // Both, and the other one was opened first, with this one's number: its answer to a request that is
+                // none of its own.
+                Err(OsError::INVALID) if other.0.load(Ordering::Acquire) == known => {}
                 answer => return answer,
             }
         }

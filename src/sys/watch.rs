@@ -107,7 +107,8 @@ impl WriteWatch {
         let mut register = Register { range, mode: MODE_WRITE_PROTECT, ioctls: 0 };
         // SAFETY: the caller's range, of which no byte changes.
         unsafe {
-            process.faults.call(open_faults, UFFDIO_REGISTER, (&raw mut register).cast())?;
+            let argument = (&raw mut register).cast();
+            process.faults.call(&process.pages, open_faults, UFFDIO_REGISTER, argument)?;
         }
         let watch = Self { start, bytes, generation };
         // Dropped if this fails, which ends the registration.
