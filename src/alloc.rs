@@ -137,7 +137,11 @@ impl<T> Ref<T> {
     /// The first reference to what `make` makes, or [`Error::OutOfHeap`] before anything is made.
     pub(crate) fn try_make(make: impl FnOnce() -> Result<T, Error>) -> Result<Self, Error> {
         let mut place = try_box(MaybeUninit::uninit())?;
-        place.write(Counted { value: make()?, references: AtomicUsize::new(1) });
+        place.write(Counted {
+            value: make()?,
+            references: AtomicUsize::new(1),
+            _gap: MaybeUninit::uninit(),
+        });
         // SAFETY: written right above.
         let counted = unsafe { place.assume_init() };
         Ok(Self { target: NonNull::from(Box::leak(counted)), owns: PhantomData })

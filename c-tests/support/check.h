@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct {
@@ -35,7 +36,19 @@ static inline bool check_equal(uint64_t actual, uint64_t expected, const char *f
     return check_report(actual == expected, file, line, what, found);
 }
 
+/* TESTS_LEFT_OUT in the environment names tests, with a space before and after each. */
+static inline bool check_is_left_out(const char *name) {
+    const char *const names = getenv("TESTS_LEFT_OUT");
+    char wanted[256];
+    snprintf(wanted, sizeof wanted, " %s ", name);
+    return names != NULL && strstr(names, wanted) != NULL;
+}
+
 static inline void check_run(const char *name, void (*test)(void)) {
+    if (check_is_left_out(name)) {
+        printf("left out: %s\n", name);
+        return;
+    }
     check_state.test = name;
     check_state.failures = 0;
     test();

@@ -155,7 +155,7 @@ impl Exported {
         capacity: u64,
         length: usize,
     ) -> Result<Region, Error> {
-        let limit = engine.host().address_space_bytes;
+        let limit = engine.host().largest_object();
         let too_large = Error::Unaddressable { bytes: capacity.into(), limit };
         let capacity = usize::try_from(capacity).map_err(|_| too_large)?;
         engine.acquire_file(ty, file, DATA_AT as u64, capacity, length)
@@ -210,7 +210,7 @@ impl Exported {
             return Err(damaged);
         }
         own.with_minimum(pages).check_match(wanted)?;
-        let limit = engine.host().address_space_bytes;
+        let limit = engine.host().largest_object();
         let length = usize::try_from(length)
             .map_err(|_| Error::Unaddressable { bytes: length.into(), limit })?;
         let region = Self::region(engine, &own, &file, capacity, length)?;

@@ -865,7 +865,12 @@ fn memories_beyond_the_slots_take_none() {
         if bounds == BoundsPolicy::Guarded && !host.can_guard {
             continue;
         }
-        let policy = Policy { bounds, pool, reservation: Some(1 << 32), ..Policy::default() };
+        let policy = Policy {
+            bounds,
+            pool,
+            reservation: Some(host.address_space_bytes >> 15),
+            ..Policy::default()
+        };
         let engine = Engine::new(policy).unwrap();
         // Once with no slot idle, and once with one.
         for _ in 0..2 {

@@ -547,7 +547,7 @@ impl Drop for Memory {
 
 /// The bytes that `pages` of this type take, if a process can have them.
 fn host_length(engine: &Engine, ty: &MemoryType, pages: Pages) -> Result<usize, Error> {
-    let limit = engine.host().address_space_bytes;
+    let limit = engine.host().largest_object();
     pages
         .host_bytes(ty.page_size())
         .filter(|bytes| *bytes as u64 <= limit)

@@ -1,6 +1,7 @@
 //! Files of the host's: mapped into ranges of ours, and copied from without the signal that comes when a file has
 //! become too short for its mapping.
 
+use super::system::{FileOffset, Stat, fstat, is_mapped, mmap};
 use super::{FileMapping, OsError, injection, last_error};
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -15,10 +16,10 @@ impl HostFile {
     pub(crate) fn new(descriptor: isize) -> Result<Option<(Self, u64)>, OsError> {
         injection::point()?;
         let raw = libc::c_int::try_from(descriptor).map_err(|_| OsError(libc::EBADF))?;
-        let mut about = MaybeUninit::<libc::stat>::zeroed();
+        let mut about = MaybeUninit::<Stat>::zeroed();
         // SAFETY: fstat answers for any number, and fills the structure, which is all zeros until then.
         let about = unsafe {
-            if libc::fstat(raw, about.as_mut_ptr()) != 0 {
+            if fstat(raw, about.as_mut_ptr()) != 0 {
                 return Err(last_error());
             }
             about.assume_init()
@@ -41,8 +42,7 @@ impl HostFile {
     ) -> Result<(), Unmapped> {
         let refused = |os| Unmapped { os, is_lost: false };
         injection::point().map_err(refused)?;
-        let offset =
-            libc::off_t::try_from(offset).map_err(|_| refused(OsError(libc::EOVERFLOW)))?;
+        let offset = FileOffset::try_from(offset).map_err(|_| refused(OsError(libc::EOVERFLOW)))?;
         let (protection, kind) = match how {
             FileMapping::ReadOnly => (libc::PROT_READ, libc::MAP_SHARED),
             FileMapping::CopyOnWrite => (super::READ_WRITE, libc::MAP_PRIVATE),
@@ -52,8 +52,7 @@ impl HostFile {
         // would leave a hole.
         // SAFETY: without MAP_FIXED no mapping is replaced, and what is unmapped was mapped right before.
         unsafe {
-            let elsewhere =
-                libc::mmap(core::ptr::null_mut(), bytes, protection, kind, self.0, offset);
+            let elsewhere = mmap(core::ptr::null_mut(), bytes, protection, kind, self.0, offset);
             if elsewhere == libc::MAP_FAILED {
                 return Err(refused(last_error()));
             }
@@ -62,9 +61,8 @@ impl HostFile {
         injection::side_point(libc::ENOMEM).map_err(refused)?;
         let flags = kind | libc::MAP_FIXED;
         // SAFETY: the caller's range.
-        let got = unsafe {
-            libc::mmap(address.as_ptr().cast(), bytes, protection, flags, self.0, offset)
-        };
+        let got =
+            unsafe { mmap(address.as_ptr().cast(), bytes, protection, flags, self.0, offset) };
         if got != libc::MAP_FAILED {
             return Ok(());
         }
@@ -83,11 +81,6 @@ impl HostFile {
 pub(crate) struct Unmapped {
     pub(crate) os: OsError,
     pub(crate) is_lost: bool,
-}
-
-/// Whether there is a mapping everywhere in a range.
-fn is_mapped(address: NonNull<u8>, bytes: usize) -> bool {
-    super::resident_bytes(address, bytes, super::host().page_bytes).is_some()
 }
 
 /// Whether a file consists of huge pages: the system would map more of it than it is asked for, over what lies behind.

@@ -132,6 +132,14 @@ pub struct HostCaps {
     pub has_shared_files: bool,
 }
 
+impl HostCaps {
+    /// The most bytes that one memory can be, guards included. Neither Rust nor C knows objects of more than
+    /// `isize::MAX` bytes, of which a 32-bit process may have the address space.
+    pub(crate) fn largest_object(&self) -> u64 {
+        self.address_space_bytes.min(isize::MAX as u64)
+    }
+}
+
 /// What the system answered: an `errno`, or what stands for it elsewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OsError(pub i32);

@@ -1,6 +1,7 @@
 //! What several processes share: memory behind a descriptor, and a lock that survives the death of who
 //! holds it.
 
+use super::system::{FileOffset, Stat, fstat, mmap};
 use super::{OsError, injection, last_error};
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
@@ -15,7 +16,7 @@ pub(crate) struct SharedFile {
 
 /// What tells one file from another: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileIdentity(libc::dev_t, libc::ino_t);
+pub(crate) struct FileIdentity(libc::dev_t, libc::ino64_t);
 
 /// What no file of ours is without: nobody can change the size under a mapping, or undo that.
 const SEALS: libc::c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_SEAL;
@@ -31,7 +32,7 @@ impl SharedFile {
         if super::largest_file().is_some_and(|limit| bytes > limit) {
             return Err(OsError(libc::EFBIG));
         }
-        let size = libc::off_t::try_from(bytes).map_err(|_| OsError(libc::EFBIG))?;
+        let size = FileOffset::try_from(bytes).map_err(|_| OsError(libc::EFBIG))?;
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
         let create = |flags| {
             injection::side_point(libc::EMFILE)?;
@@ -49,7 +50,7 @@ impl SharedFile {
         injection::side_point(libc::ENOSPC)?;
         // SAFETY: two calls on a live descriptor.
         unsafe {
-            checked(libc::ftruncate(descriptor.as_raw_fd(), size))?;
+            checked(libc::ftruncate64(descriptor.as_raw_fd(), size))?;
             injection::side_point(libc::EPERM)?;
             checked(libc::fcntl(descriptor.as_raw_fd(), libc::F_ADD_SEALS, SEALS))?;
         }
@@ -81,12 +82,12 @@ impl SharedFile {
         isize::try_from(copy).map_err(|_| OsError(libc::EBADF))
     }
 
-    fn about(&self) -> Result<libc::stat, OsError> {
+    fn about(&self) -> Result<Stat, OsError> {
         injection::side_point(libc::EIO)?;
-        let mut about = MaybeUninit::<libc::stat>::zeroed();
+        let mut about = MaybeUninit::<Stat>::zeroed();
         // SAFETY: fstat fills the structure, which is all zeros until then.
         unsafe {
-            checked(libc::fstat(self.descriptor.as_raw_fd(), about.as_mut_ptr()))?;
+            checked(fstat(self.descriptor.as_raw_fd(), about.as_mut_ptr()))?;
             Ok(about.assume_init())
         }
     }
@@ -135,12 +136,12 @@ impl SharedFile {
         offset: u64,
     ) -> Result<(), OsError> {
         injection::point()?;
-        let offset = libc::off_t::try_from(offset).map_err(|_| OsError(libc::EINVAL))?;
+        let offset = FileOffset::try_from(offset).map_err(|_| OsError(libc::EINVAL))?;
         // SAFETY: the caller's range; a live descriptor.
         let got = unsafe {
             let flags = libc::MAP_PRIVATE | libc::MAP_FIXED | libc::MAP_NORESERVE;
             let descriptor = self.descriptor.as_raw_fd();
-            libc::mmap(address.as_ptr().cast(), bytes, super::READ_WRITE, flags, descriptor, offset)
+            mmap(address.as_ptr().cast(), bytes, super::READ_WRITE, flags, descriptor, offset)
         };
         if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
     }
@@ -156,11 +157,11 @@ impl SharedFile {
         flags: libc::c_int,
     ) -> Result<NonNull<u8>, OsError> {
         injection::point()?;
-        let offset = libc::off_t::try_from(offset).map_err(|_| OsError(libc::EINVAL))?;
+        let offset = FileOffset::try_from(offset).map_err(|_| OsError(libc::EINVAL))?;
         // SAFETY: the caller's range, if it is to be replaced; a live descriptor.
         let address = unsafe {
             let (flags, descriptor) = (libc::MAP_SHARED | flags, self.descriptor.as_raw_fd());
-            libc::mmap(at.cast(), bytes, protection, flags, descriptor, offset)
+            mmap(at.cast(), bytes, protection, flags, descriptor, offset)
         };
         if address == libc::MAP_FAILED {
             return Err(last_error());

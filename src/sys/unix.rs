@@ -20,6 +20,12 @@ const MAP_FIXED_NOREPLACE: libc::c_int = libc::MAP_FIXED_NOREPLACE;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const MAP_FIXED_NOREPLACE: libc::c_int = 0;
 
+// Offsets of 64 bits also where the usual ones have 32.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) use libc::{fstat, mmap, off_t as FileOffset, stat as Stat};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) use libc::{fstat64 as fstat, mmap64 as mmap, off64_t as FileOffset, stat64 as Stat};
+
 pub(super) const READ_WRITE: libc::c_int = libc::PROT_READ | libc::PROT_WRITE;
 
 /// Asks the host for its page size and the size of its address space.
@@ -123,7 +129,12 @@ pub(crate) fn reserve(bytes: usize) -> Result<NonNull<u8>, OsError> {
 /// This is how a memory whose full reservation the system refuses can still grow without moving:
 /// `RLIMIT_AS` limits how much is mapped, not where. The place is only a hint to the kernel.
 pub(crate) fn map(bytes: usize, room: usize) -> Result<NonNull<u8>, OsError> {
-    for place in sparse_places(room) {
+    // Where addresses are few, a guess would meet something.
+    let places = match usize::BITS {
+        ..64 => [free_place(bytes, room), None],
+        _ => sparse_places(room).map(Some),
+    };
+    for place in places.into_iter().flatten() {
         let got = anonymous(place, bytes, READ_WRITE, 0)?;
         if got.as_ptr() == place {
             return Ok(got);
@@ -134,6 +145,15 @@ pub(crate) fn map(bytes: usize, room: usize) -> Result<NonNull<u8>, OsError> {
         let _ = unsafe { release(got, bytes) };
     }
     anonymous(ptr::null_mut(), bytes, READ_WRITE, 0)
+}
+
+/// Where the kernel has `room` free bytes behind `bytes`: it is asked for all of them, for a moment.
+fn free_place(bytes: usize, room: usize) -> Option<*mut u8> {
+    let all = bytes.checked_add(room)?;
+    let place = reserve(all).ok()?;
+    // SAFETY: the mapping was made right above and nobody knows of it.
+    unsafe { release(place, all) }.ok()?;
+    Some(place.as_ptr())
 }
 
 /// Addresses that probably have `room` free bytes behind them: one in the upper part of the address
@@ -229,18 +249,8 @@ pub(crate) unsafe fn zero(address: NonNull<u8>, bytes: usize) -> Result<(), OsEr
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     {
         // Elsewhere MADV_DONTNEED promises no zeros. A fresh mapping over the old one does.
-        // SAFETY: the caller owns the whole range, so MAP_FIXED replaces nothing of others.
-        let address = unsafe {
-            libc::mmap(
-                address.as_ptr().cast(),
-                bytes,
-                READ_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED | MAP_NORESERVE,
-                -1,
-                0,
-            )
-        };
-        if address == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
+        // SAFETY: passed on.
+        unsafe { anonymous_over(address, bytes, READ_WRITE) }
     }
 }
 
@@ -293,12 +303,8 @@ pub(crate) unsafe fn zero_many(spans: &[Span]) -> Result<(), OsError> {
 /// The range lies in private mappings of the caller's, and nobody else uses it now.
 pub(crate) unsafe fn zeros_over(address: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
     super::injection::point()?;
-    // SAFETY: the caller owns the whole range, so MAP_FIXED replaces nothing of others.
-    let got = unsafe {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED | MAP_NORESERVE;
-        libc::mmap(address.as_ptr().cast(), bytes, READ_WRITE, flags, -1, 0)
-    };
-    if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
+    // SAFETY: passed on.
+    unsafe { anonymous_over(address, bytes, READ_WRITE) }
 }
 
 /// Puts a reservation in the place of whatever is mapped in a range: every access to it faults, and what was there is
@@ -308,12 +314,51 @@ pub(crate) unsafe fn zeros_over(address: NonNull<u8>, bytes: usize) -> Result<()
 /// As for `zeros_over`.
 pub(crate) unsafe fn reserve_over(address: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
     super::injection::point()?;
+    // SAFETY: passed on.
+    unsafe { anonymous_over(address, bytes, libc::PROT_NONE) }
+}
+
+/// # Safety
+/// As for `zeros_over`.
+unsafe fn anonymous_over(
+    address: NonNull<u8>,
+    bytes: usize,
+    protection: libc::c_int,
+) -> Result<(), OsError> {
     // SAFETY: the caller owns the whole range, so MAP_FIXED replaces nothing of others.
     let got = unsafe {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_FIXED | MAP_NORESERVE;
-        libc::mmap(address.as_ptr().cast(), bytes, libc::PROT_NONE, flags, -1, 0)
+        libc::mmap(address.as_ptr().cast(), bytes, protection, flags, -1, 0)
     };
-    if got == libc::MAP_FAILED { Err(last_error()) } else { Ok(()) }
+    if got != libc::MAP_FAILED {
+        return Ok(());
+    }
+    let refused = last_error();
+    if is_mapped(address, bytes) || take_again(address, bytes, protection) {
+        return Err(refused);
+    }
+    // Where every access faults: better than a place that the system gives to somebody else.
+    take_again(address, bytes, libc::PROT_NONE);
+    Err(refused)
+}
+
+/// Maps a place that was the caller's before the system gave up what was there and then refused what was to follow:
+/// macOS and the BSDs do that, and Linux before 6.12 under strict overcommit.
+fn take_again(address: NonNull<u8>, bytes: usize, protection: libc::c_int) -> bool {
+    match anonymous(address.as_ptr(), bytes, protection, MAP_FIXED_NOREPLACE) {
+        Ok(got) if got == address => true,
+        Ok(elsewhere) => {
+            // SAFETY: the mapping was made right above and nobody knows of it.
+            let _ = unsafe { release(elsewhere, bytes) };
+            false
+        }
+        Err(_) => false,
+    }
+}
+
+/// Whether there is a mapping everywhere in a range.
+pub(super) fn is_mapped(address: NonNull<u8>, bytes: usize) -> bool {
+    resident_bytes(address, bytes, host().page_bytes).is_some()
 }
 
 /// Sets what may be done with a range; its contents stay.
@@ -573,4 +618,29 @@ fn read_some(file: libc::c_int, buffer: &mut [u8]) -> Option<usize> {
     // SAFETY: the buffer is writable for its length.
     let got = unsafe { libc::read(file, buffer.as_mut_ptr().cast(), buffer.len()) };
     usize::try_from(got).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_was_lost_is_taken_again_and_never_from_others() {
+        let bytes = host().page_bytes * 4;
+        // Not where the kernel puts what other tests map.
+        let place = map(bytes, bytes).unwrap();
+        // SAFETY: made right above; what is unmapped is not used.
+        unsafe { release(place, bytes).unwrap() };
+        assert!(!is_mapped(place, bytes));
+        assert!(take_again(place, bytes, READ_WRITE));
+        assert!(is_mapped(place, bytes));
+        // SAFETY: mapped for writes right above.
+        unsafe { place.as_ptr().write(7) };
+        assert!(!take_again(place, bytes, READ_WRITE));
+        // SAFETY: still what was mapped there, and nobody uses it any more.
+        unsafe {
+            assert_eq!(place.as_ptr().read(), 7);
+            release(place, bytes).unwrap();
+        }
+    }
 }
