@@ -415,7 +415,8 @@ impl Engine {
 
     /// A slot of a slab, if the memory is one for it and the system does not refuse it.
     fn slot(&self, planner: &Planner<'_>, wanted: &Wanted<'_>) -> Result<Option<Region>, Error> {
-        if !self.is_pooled(planner) {
+        // All of a slab is open.
+        if !self.is_pooled(planner) || self.0.host.opening_commits {
             return Ok(None);
         }
         let no_guards = &self.0.no_slab_guards;

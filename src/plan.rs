@@ -483,6 +483,8 @@ mod tests {
             can_guard: WIDE,
             has_mappings: true,
             has_shared_files: true,
+            maps_files: true,
+            opening_commits: false,
         }
     }
 

@@ -363,7 +363,12 @@ impl Pool {
             return self.let_go(region, bytes);
         }
         let image = region.image_to_keep();
-        if region.clean(bytes, image.as_ref(), self.limits.keep).is_err() {
+        let cleaned = match region.close_idle() {
+            Ok(true) => Ok(()),
+            Ok(false) => region.clean(bytes, image.as_ref(), self.limits.keep),
+            Err(refused) => Err(refused),
+        };
+        if cleaned.is_err() {
             return self.retire(region);
         }
         if region.is_slot() {

@@ -2,6 +2,39 @@
 #ifndef CHILDREN_H
 #define CHILDREN_H
 
+#include "check.h"
+
+#ifdef _WIN32
+
+#include <windows.h>
+
+/* There are no children here, nor limits on address space: tests that need them stand under #ifndef _WIN32. */
+
+static void *probe_return[5];
+
+static LONG CALLBACK probe_caught(EXCEPTION_POINTERS *exception) {
+    if (exception->ExceptionRecord->ExceptionCode != EXCEPTION_ACCESS_VIOLATION) return EXCEPTION_CONTINUE_SEARCH;
+    __builtin_longjmp(probe_return, 1); /* longjmp would unwind, and finds nothing to unwind by here */
+}
+
+/* Whether reading, or writing back, the byte at `address` raises an access violation. A handler is set for the probe
+   alone. */
+static inline bool faults(volatile uint8_t *address, bool write) {
+    void *const handler = AddVectoredExceptionHandler(1, probe_caught);
+    volatile bool caught = true;
+    if (__builtin_setjmp(probe_return) == 0) {
+        if (write)
+            *address = *address;
+        else
+            (void)*address;
+        caught = false;
+    }
+    RemoveVectoredExceptionHandler(handler);
+    return caught;
+}
+
+#else
+
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -9,8 +42,6 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "check.h"
 
 /* Runs `body` in a child with a count of failures of its own. Returns its exit status, or minus the signal that ended
    it; the checks that failed in it have been printed, and make the status 1. */
@@ -81,4 +112,5 @@ static inline uint64_t process_mappings(void) {
     return count;
 }
 
+#endif
 #endif

@@ -65,11 +65,11 @@ impl Memory {
             // SAFETY: discarding has exclusive access: the memory is not Sync, and the C ABI asks it of
             // its callers. No other reference to the region is alive here.
             Backing::Ours(region) => match unsafe { &mut *region.get() } {
-                Some(region) => region.give_back(from, to),
+                Some(region) => region.give_back(from, to, false),
                 None => from..from,
             },
             Backing::Shared(shared) => match shared.region().as_mut() {
-                Some(region) => region.give_back(from, to),
+                Some(region) => region.give_back(from, to, true),
                 None => from..from,
             },
             Backing::Host(_) => from..from,

@@ -368,6 +368,9 @@ impl Memory {
     ) -> Result<(), Error> {
         let file_range = [("file_offset", file_offset)];
         let (region, range) = self.overlay_range(offset, length, &file_range)?;
+        if !self.engine.host().maps_files {
+            return Err(Error::Unsupported("this version maps no files on this system"));
+        }
         let what = "the descriptor cannot be used";
         let refused = |os| Error::File { what, os };
         let what = "only regular files of ordinary pages can be mapped, and the descriptor is of something else";

@@ -506,6 +506,22 @@ impl Region {
         }
     }
 
+    /// Closes a region whose user is gone, where open memory counts before it is touched, and more is open than would
+    /// be overwritten unseen: it is zeros then, and counts no longer. Says whether it was so; on failure the region must
+    /// not be used again.
+    pub(crate) fn close_idle(&mut self) -> Result<bool, OsError> {
+        let open = self.open;
+        let counts = matches!(&self.holding, Holding::Own(own) if own.opening_commits);
+        if !counts || !self.has_pages() || open <= OVERWRITTEN_UNSEEN {
+            return Ok(false);
+        }
+        // SAFETY: the range is open, so it is the region's own, and private memory; its user is gone.
+        unsafe { sys::reserve_over(self.base, open)? };
+        self.open = 0;
+        self.contents = Contents::default();
+        Ok(true)
+    }
+
     /// Gives everything back that the user may have written: the region is zeros without pages then. On failure
     /// it must not be used again.
     pub(crate) fn empty(&mut self, used: usize) -> Result<(), OsError> {
@@ -577,8 +593,9 @@ impl Region {
     }
 
     /// Makes the whole pages between two open offsets read as zero and gives them back to the system.
-    /// Says which part that was: nothing of it on the heap, or when the system refuses.
-    pub(crate) fn give_back(&mut self, from: usize, to: usize) -> Range<usize> {
+    /// Says which part that was: nothing of it on the heap, or when the system refuses. `is_shared`: others may use
+    /// them meanwhile.
+    pub(crate) fn give_back(&mut self, from: usize, to: usize, is_shared: bool) -> Range<usize> {
         debug_assert!(from <= to && to <= self.open);
         let none = from..from;
         let page_bytes = self.page_bytes();
@@ -608,6 +625,10 @@ impl Region {
                     self.zeros_over(range.clone())
                 }
                 // SAFETY: as above.
+                _ if is_shared => unsafe {
+                    sys::zero_in_use(offset(self.base, range.start), range.len())
+                },
+                // SAFETY: as above, and nobody else uses them.
                 _ => unsafe { sys::zero(offset(self.base, range.start), range.len()) },
             },
         };

@@ -80,6 +80,8 @@ struct Own {
     /// Its addresses, guards included, for who asks whose they are. None for a slab, which enters its slots itself.
     entry: Option<Entry>,
     counted: Counted,
+    /// Whether what is open counts before it is touched.
+    opening_commits: bool,
 }
 
 // SAFETY: a region owns its address space, and nothing of it belongs to a thread.
@@ -115,7 +117,7 @@ impl Region {
             Place::Sparse { room } => Self::map(layout, room, host)?,
             Place::Heap => Self::allocate(layout, host)?,
         };
-        let everything = layout.bounds == Bounds::Checked;
+        let everything = layout.bounds == Bounds::Checked && !host.opening_commits;
         // A strict system may refuse to open all of it; then what is needed must do.
         if !(everything && region.open_to(layout.reserved).is_ok()) {
             region.open_to(needed)?;
@@ -173,6 +175,7 @@ impl Region {
             is_pooled: false,
             entry: None,
             counted: Counted::default(),
+            opening_commits: host.opening_commits,
         };
         // Parts that are dropped release their origin; there are none as long as this box is all there is.
         let own = try_box(own).map_err(|_| {

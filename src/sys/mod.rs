@@ -14,6 +14,7 @@
 //! | `open`, `close` | make a range of a reservation readable and writable, or make it fault again |
 //! | `zero` | make a range of private memory read as zero and give its pages back |
 //! | `zero_many` | the same for many ranges at once |
+//! | `zero_in_use` | the same while others use the range: none of them ever faults, or loses what it writes later |
 //! | `zeros_over`, `reserve_over` | fresh zeros, or what faults, in the place of whatever is mapped in a range |
 //! | `set_protection` | what may be done with a range |
 //! | `install_guard` | make a range fault without a mapping of its own |
@@ -38,13 +39,17 @@
 //! | `install_trap_handlers`, `uninstall_trap_handlers` | have faults reported, and handed on to who was there before |
 //! | `catch_trap`, `suspend_traps` | a call that a fault ends; and what is none of its parts |
 //! | `order_threads` | make every thread's earlier stores visible and its later loads fresh, where the system can |
-//! | `set_last_error` | what `errno` shows to the C caller |
+//! | `set_last_error` | what `errno` (`GetLastError`) shows to the C caller |
 
 #[cfg(all(unix, not(wasm_memory_portable)))]
 #[path = "unix.rs"]
 mod system;
 
-#[cfg(not(all(unix, not(wasm_memory_portable))))]
+#[cfg(all(windows, not(wasm_memory_portable)))]
+#[path = "windows.rs"]
+mod system;
+
+#[cfg(not(all(any(unix, windows), not(wasm_memory_portable))))]
 #[path = "portable.rs"]
 mod system;
 
@@ -53,7 +58,14 @@ mod system;
 #[cfg_attr(loom, allow(dead_code, reason = "a model checker's threads sleep in another way"))]
 mod sleeping;
 
-#[cfg(not(all(any(target_os = "linux", target_os = "android"), not(wasm_memory_portable))))]
+#[cfg(all(windows, not(wasm_memory_portable)))]
+#[path = "wait_on_address.rs"]
+mod sleeping;
+
+#[cfg(not(all(
+    any(target_os = "linux", target_os = "android", windows),
+    not(wasm_memory_portable)
+)))]
 #[path = "parking.rs"]
 mod sleeping;
 
@@ -85,7 +97,11 @@ mod watch;
 #[cfg(all(unix, not(wasm_memory_portable)))]
 mod files;
 
-#[cfg(not(all(unix, not(wasm_memory_portable))))]
+#[cfg(all(windows, not(wasm_memory_portable)))]
+#[path = "windows_files.rs"]
+mod files;
+
+#[cfg(not(all(any(unix, windows), not(wasm_memory_portable))))]
 #[path = "no_files.rs"]
 mod files;
 
@@ -130,6 +146,11 @@ pub struct HostCaps {
     pub has_mappings: bool,
     /// Whether memory can be shared with other processes through a descriptor.
     pub has_shared_files: bool,
+    /// Whether files can be mapped into memories.
+    pub maps_files: bool,
+    /// Whether memory that is open counts against a limit of the system before it is touched (the
+    /// commit limit of Windows): then no more is opened than is used, and what is idle is closed.
+    pub opening_commits: bool,
 }
 
 impl HostCaps {
@@ -150,18 +171,20 @@ impl OsError {
         Self(0)
     }
 
-    /// There is no such operation: `EINVAL`, the same number on all systems that have an `errno`.
-    pub(crate) const INVALID: Self = Self(22);
+    /// There is no such operation: `EINVAL`, the same number on all systems that have an `errno`; on Windows
+    /// `ERROR_INVALID_PARAMETER`.
+    pub(crate) const INVALID: Self = Self(if cfg!(windows) { 87 } else { 22 });
 
-    /// Input or output failed: `EIO`.
-    pub(crate) const IO: Self = Self(5);
+    /// Input or output failed: `EIO`, or `ERROR_IO_DEVICE`.
+    pub(crate) const IO: Self = Self(if cfg!(windows) { 1117 } else { 5 });
 
-    /// More than a file may have: `EFBIG`.
-    pub(crate) const FILE_TOO_LARGE: Self = Self(27);
+    /// More than a file may have: `EFBIG`, or `ERROR_FILE_TOO_LARGE`.
+    pub(crate) const FILE_TOO_LARGE: Self = Self(if cfg!(windows) { 223 } else { 27 });
 
-    /// There is no memory left: `ENOMEM`, the same number on all systems that have an `errno`.
+    /// There is no memory left: `ENOMEM`, the same number on all systems that have an `errno`; on Windows
+    /// `ERROR_NOT_ENOUGH_MEMORY`.
     pub(crate) const fn no_memory() -> Self {
-        Self(12)
+        Self(if cfg!(windows) { 8 } else { 12 })
     }
 }
 
@@ -235,6 +258,13 @@ pub enum LikelyLimit {
     },
     /// `vm.overcommit_memory=2`.
     StrictOvercommit,
+    /// What a Windows system, or a job on it, promises to its processes: memory and paging files together.
+    Commit {
+        /// The limit in bytes.
+        limit: u64,
+        /// The bytes that are left of it.
+        left: u64,
+    },
     /// More than the processor can address.
     AddressBits {
         /// The bytes of address space that a process has.
@@ -290,6 +320,10 @@ impl fmt::Display for LikelyLimit {
             Self::StrictOvercommit => {
                 write!(f, "the likely limit is vm.overcommit_memory=2 (strict commit accounting)")
             }
+            Self::Commit { limit, left } => write!(
+                f,
+                "the likely limit is that on committed memory (memory and paging files together), of which {left} of {limit} bytes are left"
+            ),
             Self::AddressBits { address_space } => write!(
                 f,
                 "the likely limit is the address space of this host, {address_space} bytes for a process"
@@ -333,6 +367,9 @@ impl LikelyLimit {
             (Self::StrictOvercommit, _) => {
                 "raise vm.overcommit_ratio, or use memory_bounds GUARDED or a smaller memory_reservation, \
                  which commit less at once"
+            }
+            (Self::Commit { .. }, _) => {
+                "delete memories that are not needed, or give the system a larger paging file, or the job a larger limit"
             }
             (Self::AddressBits { .. }, _) => {
                 "set a smaller memory_reservation or memory_guard_size, or use memory_bounds AUTO or CHECKED"

@@ -16,6 +16,8 @@ pub(crate) fn host() -> HostCaps {
         can_guard: false,
         has_mappings: false,
         has_shared_files: false,
+        maps_files: false,
+        opening_commits: false,
     }
 }
 
@@ -57,6 +59,12 @@ pub(crate) unsafe fn close(_address: NonNull<u8>, _bytes: usize) -> Result<(), O
 /// # Safety
 /// None needed: it refuses.
 pub(crate) unsafe fn zero(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
+    Err(UNSUPPORTED)
+}
+
+/// # Safety
+/// None needed: it refuses.
+pub(crate) unsafe fn zero_in_use(_address: NonNull<u8>, _bytes: usize) -> Result<(), OsError> {
     Err(UNSUPPORTED)
 }
 

@@ -43,6 +43,8 @@ pub(crate) fn host() -> HostCaps {
         can_guard: wide,
         has_mappings: true,
         has_shared_files: cfg!(target_os = "linux"),
+        maps_files: true,
+        opening_commits: false,
     }
 }
 
@@ -252,6 +254,15 @@ pub(crate) unsafe fn zero(address: NonNull<u8>, bytes: usize) -> Result<(), OsEr
         // SAFETY: passed on.
         unsafe { anonymous_over(address, bytes, READ_WRITE) }
     }
+}
+
+/// The same as [`zero`] while others use the range: they see what was there, or zeros, and never a fault.
+///
+/// # Safety
+/// The range lies in a private anonymous mapping of the caller's.
+pub(crate) unsafe fn zero_in_use(address: NonNull<u8>, bytes: usize) -> Result<(), OsError> {
+    // SAFETY: passed on; the kernel takes pages away, and mappings too, while nobody can look.
+    unsafe { zero(address, bytes) }
 }
 
 /// Bytes that start somewhere: `struct iovec`.
