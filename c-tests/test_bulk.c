@@ -4,7 +4,9 @@
 #include "wasm_memory.h"
 
 #include <stdlib.h>
+#ifndef _WIN32
 #include <sys/mman.h>
+#endif
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -117,8 +119,10 @@ static void everywhere(body_t *body) {
         visit.place = &places[i];
         if (!places[i].little && !places[i].heap)
             body(&places[i]);
+#ifndef _WIN32
         else if (!under_valgrind())
             CHECK_EQ(in_child(confined, &visit), 0);
+#endif
         if (check_state.failures != failures) printf("  the place was: %s\n", places[i].name);
     }
 }
@@ -545,6 +549,11 @@ static void erased_residency(const place_t *place) {
 }
 
 TEST(an_erased_gigabyte_keeps_none_of_the_pages_that_were_touched) { everywhere(erased_residency); }
+
+#ifdef _WIN32
+static int mlock(void *address, size_t length) { return VirtualLock(address, length) ? 0 : -1; }
+static int munlock(void *address, size_t length) { return VirtualUnlock(address, length) ? 0 : -1; }
+#endif
 
 /* Pages that are locked cannot go back (a host may have called mlockall): they must be zero all the same. */
 static void locked(const place_t *place) {

@@ -1702,7 +1702,7 @@ int main(void) {
     RUN(creation_is_refused_in_the_same_order);
     RUN(a_missing_argument_is_no_failure_of_a_memory);
     RUN(a_shared_type_asks_like_any_other);
-    RUN(a_refusal_of_the_system_is_told_with_its_reason);
+    RUN_IN_CHILDREN(a_refusal_of_the_system_is_told_with_its_reason);
     RUN(the_last_error_is_of_the_call_and_not_of_the_callback);
     RUN(all_but_memory_growing_is_optional);
     RUN(only_the_callbacks_that_fit_whole_are_read);

@@ -703,7 +703,8 @@ mod tests {
 
     #[test]
     fn a_strict_system_that_refuses_to_open_all_gets_asked_for_what_is_needed() {
-        if !sys::host().has_mappings {
+        let host = sys::host();
+        if !host.has_mappings || host.opening_commits {
             return;
         }
         let engine = engine(BoundsPolicy::Checked);

@@ -6,10 +6,12 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <time.h>
+#ifndef _WIN32
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#endif
 #ifdef __GLIBC__
 #include <malloc.h>
 #endif
@@ -111,7 +113,11 @@ static inline wasm_memory_status_t block_grow_to(void *env, size_t new_size) {
 
 static inline void block_finalizer(void *env) {
     block_t *const block = (block_t *)env;
+#ifdef _WIN32
+    VirtualFree(block->base, 0, MEM_RELEASE);
+#else
     munmap(block->base, block->room);
+#endif
     free(block);
 }
 
@@ -125,8 +131,13 @@ static inline wasm_memory_status_t block_new(void *env, const wasm_memorytype_t 
     if (block == NULL) return WASM_MEMORY_OUT_OF_MEMORY;
     block->size = minimum;
     block->room = (size_t)room;
+#ifdef _WIN32
+    base = VirtualAlloc(NULL, block->room, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    if (base == NULL) {
+#else
     base = mmap(NULL, block->room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (base == MAP_FAILED) {
+#endif
         free(block);
         return WASM_MEMORY_OUT_OF_MEMORY;
     }
@@ -265,6 +276,9 @@ static inline wasm_memory_t *memory_from(host_t host, shape_t of, const wasm_mem
 
 /* ---- processes that are not as usual ---- */
 
+#ifdef _WIN32
+void both_at_once(void (*in_the_child)(void *), void (*here)(void *), void *env);
+#else
 /* Forks, and runs one body in the child, with a count of failures of its own, and at the same time the other
    one here. */
 static inline void both_at_once(void (*in_the_child)(void *), void (*here)(void *), void *env) {
@@ -281,6 +295,7 @@ static inline void both_at_once(void (*in_the_child)(void *), void (*here)(void 
     here(env);
     if (CHECK(child > 0) && CHECK_EQ(waitpid(child, &status, 0), child)) CHECK_EQ(status, 0);
 }
+#endif
 
 /* Something that a process denies itself; false: it could not. */
 typedef bool restriction_t(void);
@@ -348,6 +363,10 @@ static inline bool refuse_all_of_them(void) {
 }
 #endif
 
+#ifdef _WIN32
+bool have_no_descriptors(void);
+void have_no_address_space(void);
+#else
 static inline bool have_no_descriptors(void) {
     const struct rlimit none = {3, 3};
     return setrlimit(RLIMIT_NOFILE, &none) == 0;
@@ -364,5 +383,6 @@ static inline void have_no_address_space(void) {
     free(room);
     limit_address_space(process_kib("VmSize:") * KIB);
 }
+#endif
 
 #endif

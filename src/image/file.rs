@@ -829,8 +829,10 @@ mod tests {
         let not_there = fs::File::open(&missing).unwrap_err().raw_os_error().unwrap();
         let expected = Error::File { what: NOT_OPENED, os: OsError(not_there) };
         assert_eq!(load_pieces(&missing).unwrap_err(), expected);
+        let inside = missing.join("image");
+        let not_there = fs::File::create(&inside).unwrap_err().raw_os_error().unwrap();
         let expected = Error::File { what: NOT_CREATED, os: OsError(not_there) };
-        let saved = save_pattern(&missing.join("image"), &index(None, 0, &[]));
+        let saved = save_pattern(&inside, &index(None, 0, &[]));
         assert_eq!(saved, Err(expected));
     }
 

@@ -551,6 +551,7 @@ impl World {
             }
             // A memory that lies on the heap has no pages to map.
             (Err(Error::Unsupported(_)), _) if is_plain => {}
+            (Err(Error::Unsupported(_)), Some((Some(_), _))) if !sys::host().maps_files => {}
             (Err(error), _) if !may_refuse && !is_forbidden => return Err(error.to_string()),
             // Where the system refuses to undo a part, what is forbidden before or after may be forbidden.
             (Err(_), Some((None, rights))) if self.refuses_all && !is_forbidden => {

@@ -14,7 +14,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use windows_sys::Win32::Foundation::{ERROR_INVALID_ADDRESS, GetLastError, SetLastError};
 use windows_sys::Win32::System::Memory::{
     MEM_COMMIT, MEM_DECOMMIT, MEM_FREE, MEM_RELEASE, MEM_RESERVE, MEMORY_BASIC_INFORMATION,
-    PAGE_NOACCESS, PAGE_PROTECTION_FLAGS, PAGE_READONLY, PAGE_READWRITE, VIRTUAL_ALLOCATION_TYPE,
+    PAGE_EXECUTE_READ, PAGE_EXECUTE_READWRITE, PAGE_EXECUTE_WRITECOPY, PAGE_GUARD, PAGE_NOACCESS,
+    PAGE_PROTECTION_FLAGS, PAGE_READONLY, PAGE_READWRITE, PAGE_WRITECOPY, VIRTUAL_ALLOCATION_TYPE,
     VirtualAlloc, VirtualFree, VirtualProtect, VirtualQuery, VirtualUnlock,
 };
 use windows_sys::Win32::System::ProcessStatus::{
@@ -42,8 +43,7 @@ fn system_info() -> SYSTEM_INFO {
 /// Asks the host for its page size and the size of its address space.
 pub(crate) fn host() -> HostCaps {
     let info = system_info();
-    let page_bytes =
-        usize::try_from(info.dwPageSize).ok().filter(|bytes| bytes.is_power_of_two());
+    let page_bytes = usize::try_from(info.dwPageSize).ok().filter(|bytes| bytes.is_power_of_two());
     let last = info.lpMaximumApplicationAddress.addr() as u64;
     HostCaps {
         page_bytes: page_bytes.unwrap_or(4096),
@@ -112,6 +112,22 @@ fn runs(address: *const u8, bytes: usize) -> impl Iterator<Item = Run> {
         at = at.wrapping_add(bytes);
         Some(Run { start, bytes, info })
     })
+}
+
+/// Whether all bytes of a range can be read now.
+pub(super) fn is_readable(address: *const u8, bytes: usize) -> bool {
+    const READABLE: PAGE_PROTECTION_FLAGS = PAGE_READONLY
+        | PAGE_READWRITE
+        | PAGE_WRITECOPY
+        | PAGE_EXECUTE_READ
+        | PAGE_EXECUTE_READWRITE
+        | PAGE_EXECUTE_WRITECOPY;
+    let can_read = |run: &Run| {
+        let info = &run.info;
+        info.State == MEM_COMMIT && info.Protect & READABLE != 0 && info.Protect & PAGE_GUARD == 0
+    };
+    let read = runs(address, bytes).take_while(can_read);
+    read.fold(0, |sum: usize, run| sum.saturating_add(run.bytes)) == bytes
 }
 
 /// Does something with each part of a range that lies in one allocation, until it fails.
@@ -427,8 +443,7 @@ pub(crate) unsafe fn release(address: NonNull<u8>, bytes: usize) -> Result<(), O
             behind = behind.wrapping_add(info.RegionSize.max(1));
         }
         // SAFETY: an allocation is released as a whole, by its start; the caller gives it up.
-        let is_released =
-            behind != at && unsafe { VirtualFree(at.cast(), 0, MEM_RELEASE) } != 0;
+        let is_released = behind != at && unsafe { VirtualFree(at.cast(), 0, MEM_RELEASE) } != 0;
         if !is_released {
             // With something gone already, the rest is lost rather than tried again: others may be in the gap by
             // then.

@@ -3,9 +3,8 @@
 
 use super::{FileMapping, OsError};
 use core::convert::Infallible;
-use core::ptr::{self, NonNull};
-use windows_sys::Win32::System::Diagnostics::Debug::ReadProcessMemory;
-use windows_sys::Win32::System::Threading::GetCurrentProcess;
+use core::ptr::NonNull;
+use windows_sys::Win32::Foundation::ERROR_NOACCESS;
 
 /// Why a file was not mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,21 +35,22 @@ impl HostFile {
     }
 }
 
-/// Copies by the system, which fails where reading would raise an exception.
+/// Copies what can be read, or fails. Without files in a memory, what can be read stays so until its owner says
+/// otherwise: a look before is enough.
 ///
 /// # Safety
-/// The ranges do not overlap, and what is at `to` is writable.
+/// The ranges do not overlap, what is at `to` is writable, and nobody changes what may be done with what is at `from`
+/// meanwhile.
 pub(crate) unsafe fn copy_by_kernel(
     from: *const u8,
     to: *mut u8,
     bytes: usize,
 ) -> Result<(), OsError> {
     super::injection::point()?;
-    let mut copied = 0usize;
-    // SAFETY: the system reads what is readable and writes no more than `bytes` at `to`, which the caller owns.
-    let is_done = unsafe {
-        let process = GetCurrentProcess();
-        ReadProcessMemory(process, from.cast(), to.cast(), bytes, ptr::from_mut(&mut copied))
-    };
-    if is_done != 0 && copied == bytes { Ok(()) } else { Err(super::last_error()) }
+    if !super::system::is_readable(from, bytes) {
+        return Err(OsError(ERROR_NOACCESS.cast_signed()));
+    }
+    // SAFETY: the caller's ranges, and reading was just seen to be allowed.
+    unsafe { to.copy_from_nonoverlapping(from, bytes) };
+    Ok(())
 }
