@@ -117,6 +117,7 @@ static void everywhere(body_t *body) {
         const int failures = check_state.failures;
         visit.body = body;
         visit.place = &places[i];
+        (void)visit;
         if (!places[i].little && !places[i].heap)
             body(&places[i]);
 #ifndef _WIN32

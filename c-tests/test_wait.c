@@ -1165,7 +1165,9 @@ static void live_on(void *unused) {
     uint64_t previous = 77;
     size_t i;
     (void)unused;
+#ifndef _WIN32
     alarm(60);
+#endif
     host = host_new();
     memory = memory_of(host, shared_32(1, 4));
     CHECK_EQ(waiters_of(memory), 0);
@@ -1304,6 +1306,7 @@ TEST(threads_that_waited_and_ended_leave_nothing_behind) {
     host_delete(host);
 }
 
+#ifndef _WIN32
 /* A lost wakeup is a thread that waits for ever: the test ends all the same, and says where. */
 static void end_in_time(int signal) {
     const char *const test = check_state.test != NULL ? check_state.test : "?";
@@ -1312,6 +1315,7 @@ static void end_in_time(int signal) {
         _exit(2);
     _exit(1);
 }
+#endif
 
 /* test_wait [exportable] */
 int main(int argc, char **argv) {
