@@ -19,7 +19,7 @@ use windows_sys::Win32::System::Memory::{
     VirtualAlloc, VirtualFree, VirtualProtect, VirtualQuery, VirtualUnlock,
 };
 use windows_sys::Win32::System::ProcessStatus::{
-    PSAPI_WORKING_SET_EX_BLOCK, PSAPI_WORKING_SET_EX_INFORMATION, QueryWorkingSetEx,
+    K32QueryWorkingSetEx, PSAPI_WORKING_SET_EX_BLOCK, PSAPI_WORKING_SET_EX_INFORMATION,
 };
 use windows_sys::Win32::System::SystemInformation::{
     GetSystemInfo, GlobalMemoryStatusEx, MEMORYSTATUSEX, SYSTEM_INFO,
@@ -332,11 +332,16 @@ pub(crate) unsafe fn zero(address: NonNull<u8>, bytes: usize) -> Result<(), OsEr
     if left == 0 { Ok(()) } else { Err(OsError(ERROR_INVALID_ADDRESS.cast_signed())) }
 }
 
-/// Takes pages out of the working set. To unlock what was never locked does that, and is said to have failed; locked
-/// pages lose a lock that nobody here has put there.
+/// Takes pages out of the working set, if none of the first of them is locked: to unlock what was never locked does
+/// that, and is said to have failed.
 fn trim(start: *mut u8, bytes: usize) {
-    // SAFETY: the call changes no contents.
-    unsafe { VirtualUnlock(start.cast(), bytes) };
+    let mut pages = Pages::none();
+    let page_bytes = host().page_bytes;
+    pages.count = bytes.div_ceil(page_bytes).min(PAGES_AT_ONCE);
+    if pages.ask(start, page_bytes).is_some() && pages.count_of(LOCKED) == 0 {
+        // SAFETY: the call changes no contents.
+        unsafe { VirtualUnlock(start.cast(), bytes) };
+    }
 }
 
 /// The same as [`zero`] while others use the range: not here, where they would see the pages missing, or lose what
@@ -458,16 +463,58 @@ pub(crate) unsafe fn release(address: NonNull<u8>, bytes: usize) -> Result<(), O
     Ok(())
 }
 
+const PAGES_AT_ONCE: usize = 256;
+/// The page is in the working set.
+const VALID: usize = 1;
+/// It is locked there.
+const LOCKED: usize = 1 << 22;
+
+/// What the system says about some pages that follow one another.
+struct Pages {
+    told: [PSAPI_WORKING_SET_EX_INFORMATION; PAGES_AT_ONCE],
+    count: usize,
+}
+
+impl Pages {
+    fn none() -> Self {
+        let none = PSAPI_WORKING_SET_EX_INFORMATION {
+            VirtualAddress: ptr::null_mut(),
+            VirtualAttributes: PSAPI_WORKING_SET_EX_BLOCK { Flags: 0 },
+        };
+        Self { told: [none; PAGES_AT_ONCE], count: 0 }
+    }
+
+    /// Asks about `count` pages from `start` on; `None` if the system does not tell.
+    fn ask(&mut self, start: *mut u8, page_bytes: usize) -> Option<()> {
+        let mut at = start;
+        for page in self.told.iter_mut().take(self.count) {
+            page.VirtualAddress = at.cast();
+            page.VirtualAttributes.Flags = 0;
+            at = at.wrapping_add(page_bytes);
+        }
+        let size = self.count.checked_mul(size_of::<PSAPI_WORKING_SET_EX_INFORMATION>())?;
+        let size = u32::try_from(size).ok()?;
+        // SAFETY: the system looks the addresses up and writes into the array passed, which is no shorter.
+        let is_told = unsafe {
+            K32QueryWorkingSetEx(GetCurrentProcess(), self.told.as_mut_ptr().cast(), size)
+        };
+        (is_told != 0).then_some(())
+    }
+
+    /// Of how many of them a bit is set, as far as they are in memory: elsewhere the bits mean other things.
+    fn count_of(&self, bit: usize) -> usize {
+        let bits = VALID | bit;
+        // SAFETY: all that the union can hold is these bits.
+        let has = |page: &&PSAPI_WORKING_SET_EX_INFORMATION| unsafe {
+            page.VirtualAttributes.Flags & bits == bits
+        };
+        self.told.iter().take(self.count).filter(has).count()
+    }
+}
+
 /// How many bytes of a range are in memory now; `None` where the system does not tell, or the range is not mapped.
 pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usize) -> Option<u64> {
-    const PAGES_AT_ONCE: usize = 256;
-    /// The page is in the working set.
-    const VALID: usize = 1;
-    let none = PSAPI_WORKING_SET_EX_INFORMATION {
-        VirtualAddress: ptr::null_mut(),
-        VirtualAttributes: PSAPI_WORKING_SET_EX_BLOCK { Flags: 0 },
-    };
-    let mut pages = [none; PAGES_AT_ONCE];
+    let mut pages = Pages::none();
     let mut resident = 0u64;
     let mut left = bytes;
     for run in runs(address.as_ptr(), bytes) {
@@ -479,32 +526,12 @@ pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usi
         }
         let mut at = 0usize;
         while at < run.bytes {
-            let mut count = 0usize;
-            for page in &mut pages {
-                if at >= run.bytes {
-                    break;
-                }
-                page.VirtualAddress = run.start.wrapping_add(at).cast();
-                page.VirtualAttributes.Flags = 0;
-                at = at.saturating_add(page_bytes);
-                count = count.wrapping_add(1);
-            }
-            let size = count.checked_mul(size_of_val(&none))?;
-            // SAFETY: the system looks the addresses up and writes into the array passed, of at least that size.
-            let told = unsafe {
-                let process = GetCurrentProcess();
-                QueryWorkingSetEx(process, pages.as_mut_ptr().cast(), u32::try_from(size).ok()?)
-            };
-            if told == 0 {
-                return None;
-            }
-            // SAFETY: all that the union can hold is these bits.
-            let is_valid = |page: &&PSAPI_WORKING_SET_EX_INFORMATION| unsafe {
-                page.VirtualAttributes.Flags & VALID != 0
-            };
-            let in_memory = pages.iter().take(count).filter(is_valid).count();
-            let in_memory = u64::try_from(in_memory.checked_mul(page_bytes)?).ok()?;
-            resident = resident.checked_add(in_memory)?;
+            let rest = run.bytes.wrapping_sub(at);
+            pages.count = rest.div_ceil(page_bytes).min(PAGES_AT_ONCE);
+            pages.ask(run.start.wrapping_add(at), page_bytes)?;
+            let in_memory = pages.count_of(VALID).checked_mul(page_bytes)?;
+            resident = resident.checked_add(u64::try_from(in_memory).ok()?)?;
+            at = at.checked_add(pages.count.checked_mul(page_bytes)?)?;
         }
     }
     (left == 0).then_some(resident)
