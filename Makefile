@@ -131,7 +131,7 @@ header: ## Generate include/wasm_memory.h from the Rust source
 lint: ## Check formatting, lints and the documentation of the Rust API
 	@echo "== lints"
 	@$(CARGO) fmt --check
-	@for package in benches benches/hosts spec bindings/wasm2c/prepare c-tests/hosts/wasm2c/spec; do \
+	@for package in benches benches/hosts spec c-tests/misuse/generator bindings/wasm2c/prepare c-tests/hosts/wasm2c/spec; do \
 	    $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; done
 	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps
