@@ -88,6 +88,21 @@ static inline int in_child(void (*body)(void *), void *env) {
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* AddressSanitizer takes terabytes of address space for its shadow, and dies where it can get no more. */
+static inline bool under_address_sanitizer(void) {
+#if defined(__SANITIZE_ADDRESS__)
+    return true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+    return true;
+#else
+    return false;
+#endif
+#else
+    return false;
+#endif
+}
+
 static inline void limit_address_space(uint64_t bytes) {
     const struct rlimit limit = {(rlim_t)bytes, (rlim_t)bytes};
     CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
