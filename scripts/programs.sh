@@ -40,11 +40,12 @@ program_of() {
     esac
 }
 
+# check_and_tell PROGRAM [ARGUMENT...]
 check_and_tell() {
     local status=0 start=$SECONDS name arguments
     name=$(basename "$1")
     mapfile -t arguments < <(arguments_of "$name")
-    check "$1" "${arguments[@]}" || status=$?
+    check "$@" "${arguments[@]}" || status=$?
     : >"$1.ran"
     if [ $status = 0 ]; then
         printf '  %-24s %3s s\n' "$name" $((SECONDS - start))
@@ -73,6 +74,16 @@ build_and_check() {
         return
     fi
     check_and_tell "$program"
+}
+
+# link_rust_tests LOG: the programs of Rust tests that `cargo test --no-run` names in LOG, each as WORK/rust_NAME.
+link_rust_tests() {
+    local path name
+    while read -r path; do
+        [[ $path == /* ]] || path=$root/$path
+        name=$(basename "$path")
+        ln -sf "$path" "$work/rust_${name%-*}"
+    done < <(sed -n 's/.*Executable .*(\(.*\))$/\1/p' "$1")
 }
 
 # Counts what was run, and shows what failed.
