@@ -1188,8 +1188,8 @@ WASM_MEMORY_API struct wasm_memorytype_t *wasm_memorytype_new(const struct wasm_
 /**
  * Makes a memory type of any kind.
  *
- * Parameters: `minimum`, `maximum`: in pages; the maximum is ignored unless `maximum_present`.
- * `is_64`: whether addresses have 64 bits. `shared`: whether several threads may use the memory at
+ * Parameters: `minimum`, `maximum`: in pages. `maximum_present`: whether there is a maximum; it is
+ * ignored otherwise. `is_64`: whether addresses have 64 bits. `shared`: whether several threads may use the memory at
  * once; needs a maximum. `page_size_log2`: 16 for 64 KiB, 0 for 1 byte. `out`: the type, NULL on
  * failure.
  * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (the sentence says which limit was passed),
@@ -1266,7 +1266,7 @@ WASM_MEMORY_API uint64_t wasm_memorytype_minimum(const struct wasm_memorytype_t 
 /**
  * The maximum of a memory type, in pages.
  *
- * Parameters: `type`: not consumed. `out`: the maximum; 0 without one.
+ * Parameters: `type`: not consumed. `out`: the maximum in pages; 0 without one.
  * Returns: whether there is a maximum; false when an argument is NULL (`NULL_ARGUMENT`).
  * Ownership: none passes.
  * Threads: any.
@@ -1765,7 +1765,7 @@ WASM_MEMORY_API bool wasm_memory_grow(struct wasm_memory_t *memory, wasm_memory_
  * Grows the memory by whole pages of zeros.
  *
  * Parameters: `memory`: not consumed. `delta_pages`: in pages; 0 succeeds and reports the size.
- * `out_previous_pages`: the size before, 0 on failure; may be NULL.
+ * `out_previous_pages`: the size before, in pages, 0 on failure; may be NULL.
  * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (the bytes are lent to a callback), `MAXIMUM_EXCEEDED`,
  * `LIMIT_DENIED` (a limit of the store, or its limiter), `ASYNC_REQUIRED` (the store has an asynchronous
  * limiter), `OUT_OF_MEMORY` (a reservation that is too small, or the system; errno is the system's, and
@@ -2532,8 +2532,8 @@ wasm_memory_status_t wasm_memory_hexdump(const struct wasm_memory_t *memory,
  * Makes an image of data segments. They are put in in their order, later ones over earlier ones; between them is
  * zero. The image goes with memories of any size that it fits, and of any page size.
  *
- * Parameters: `segments`: copied; NULL only if `count` is 0, which makes an image of zeros. `out`: the image, NULL on
- * failure.
+ * Parameters: `segments`: copied; NULL only without any, which makes an image of zeros. `count`: how many. `out`: the
+ * image, NULL on failure.
  * Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (a segment ends past 2^64), `OUT_OF_MEMORY`.
  * Ownership: the image is the caller's, until `wasm_memory_image_delete`; the segments stay the caller's.
  * Threads: any.

@@ -80,8 +80,8 @@ unsafe fn path_of<'a>(path: *const c_char) -> Result<&'a Path, Error> {
 /// Makes an image of data segments. They are put in in their order, later ones over earlier ones; between them is
 /// zero. The image goes with memories of any size that it fits, and of any page size.
 ///
-/// Parameters: `segments`: copied; NULL only if `count` is 0, which makes an image of zeros. `out`: the image, NULL on
-/// failure.
+/// Parameters: `segments`: copied; NULL only without any, which makes an image of zeros. `count`: how many. `out`: the
+/// image, NULL on failure.
 /// Returns: `OK`, `NULL_ARGUMENT`, `OUT_OF_BOUNDS` (a segment ends past 2^64), `OUT_OF_MEMORY`.
 /// Ownership: the image is the caller's, until `wasm_memory_image_delete`; the segments stay the caller's.
 /// Threads: any.

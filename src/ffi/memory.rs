@@ -393,7 +393,7 @@ pub unsafe extern "C" fn wasm_memory_grow(
 /// Grows the memory by whole pages of zeros.
 ///
 /// Parameters: `memory`: not consumed. `delta_pages`: in pages; 0 succeeds and reports the size.
-/// `out_previous_pages`: the size before, 0 on failure; may be NULL.
+/// `out_previous_pages`: the size before, in pages, 0 on failure; may be NULL.
 /// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED` (the bytes are lent to a callback), `MAXIMUM_EXCEEDED`,
 /// `LIMIT_DENIED` (a limit of the store, or its limiter), `ASYNC_REQUIRED` (the store has an asynchronous
 /// limiter), `OUT_OF_MEMORY` (a reservation that is too small, or the system; errno is the system's, and

@@ -83,8 +83,8 @@ pub unsafe extern "C" fn wasm_memorytype_new(
 
 /// Makes a memory type of any kind.
 ///
-/// Parameters: `minimum`, `maximum`: in pages; the maximum is ignored unless `maximum_present`.
-/// `is_64`: whether addresses have 64 bits. `shared`: whether several threads may use the memory at
+/// Parameters: `minimum`, `maximum`: in pages. `maximum_present`: whether there is a maximum; it is
+/// ignored otherwise. `is_64`: whether addresses have 64 bits. `shared`: whether several threads may use the memory at
 /// once; needs a maximum. `page_size_log2`: 16 for 64 KiB, 0 for 1 byte. `out`: the type, NULL on
 /// failure.
 /// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_TYPE` (the sentence says which limit was passed),
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn wasm_memorytype_minimum(r#type: *const wasm_memorytype_
 
 /// The maximum of a memory type, in pages.
 ///
-/// Parameters: `type`: not consumed. `out`: the maximum; 0 without one.
+/// Parameters: `type`: not consumed. `out`: the maximum in pages; 0 without one.
 /// Returns: whether there is a maximum; false when an argument is NULL (`NULL_ARGUMENT`).
 /// Ownership: none passes.
 /// Threads: any.
