@@ -8,7 +8,7 @@ int main(void) {
     wasm_store_t *const store = wasm_store_new(engine);
     wasm_memorytype_t *const type = wasm_memorytype_new(&limits);
     wasm_memory_t *const memory = wasm_memory_new(store, type);
-    const volatile uint32_t *const number = (const volatile uint32_t *)(const void *)(wasm_memory_data(memory) + 1);
+    const uint32_t *const number = (const uint32_t *)(const void *)(wasm_memory_data(memory) + 1);
     const uint32_t read = *number;
     wasm_memory_delete(memory);
     wasm_memorytype_delete(type);
