@@ -127,4 +127,7 @@ fn main() {
         known.len(),
         OPERATIONS.load(Ordering::Relaxed) - from_files
     );
+    if name == "abi" {
+        println!("abi: {}", wasm_memory_fuzz::abi::summary());
+    }
 }
