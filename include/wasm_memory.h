@@ -3361,7 +3361,7 @@ wasm_memory_status_t wasm_memory_close_waiters(struct wasm_memory_t *memory);
  *
  * Parameters: `address`: any, for example `si_addr`; it is not read. `out`: the caller sets its `struct_size`; the fields that
  * fit are written whole, `struct_size` is left alone.
- * Returns: `OK` (also for an address of no memory, which is `FOREIGN`), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a
+ * Returns: `OK` (also for an address of no memory, which is FOREIGN), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a
  * `struct_size` below that of itself: nothing is written).
  * Ownership: none passes; `view` belongs to the memory.
  * Threads: any, also in signal handlers.
@@ -3372,7 +3372,7 @@ wasm_memory_status_t wasm_memory_classify_fault(const void *address,
                                                 struct wasm_memory_fault_t *out);
 
 /**
- * Installs handlers of faults for the process (`SIGSEGV` and `SIGBUS`; on Windows, a vectored exception handler), which
+ * Installs handlers of faults for the process (SIGSEGV and SIGBUS; on Windows, a vectored exception handler), which
  * `wasm_memory_catch_trap` needs. Nothing else in this library installs any.
  *
  * They are installed once: further calls count. Each fault that is not a trap goes to what was there before, with its
@@ -3381,7 +3381,7 @@ wasm_memory_status_t wasm_memory_classify_fault(const void *address,
  *
  * Parameters: none.
  * Returns: `OK`, `UNSUPPORTED` (this build knows no way to on this system), `OUT_OF_MEMORY` (the system refused, with
- * `errno`; `EAGAIN` after other handlers were set above ours eight times).
+ * `errno`; EAGAIN after other handlers were set above ours eight times).
  * Ownership: each call is to be undone by one of `wasm_memory_trap_handlers_uninstall`.
  * Threads: any.
  * Invalidates: nothing.

@@ -3,7 +3,7 @@
 use crate::directory;
 use crate::error::Error;
 use crate::memory::View;
-use crate::sys::{self, OsError};
+use crate::sys::{self, OsError, TRAP_AGAIN, TRAP_END, TRAP_PASS_ON};
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -210,18 +210,26 @@ pub unsafe fn catch_trap(
 unsafe extern "C" fn recognize(address: usize, is_bus_error: c_int, found: *mut c_void) -> c_int {
     // Between the last uninstallation and the end of a body that goes on.
     if !IS_CATCHING.load(Ordering::Relaxed) {
-        return 0;
+        return TRAP_PASS_ON;
     }
+    // SAFETY: the caller's, and nobody else looks at it now.
+    let trap = unsafe { &mut *found.cast::<Trap>() };
     let fault = classify_fault(address);
     let is_trap = match fault.kind {
         FaultKind::Guard | FaultKind::Protected => true,
         // A file that was cut short.
-        FaultKind::Accessible => is_bus_error != 0,
-        FaultKind::Foreign => false,
+        FaultKind::Accessible if is_bus_error != 0 => true,
+        // Another thread has made the memory grow meanwhile, and the address is accessible now. If it is not, for a reason
+        // that nobody here knows, it faults again.
+        FaultKind::Accessible if trap.address != address => {
+            trap.address = address;
+            return TRAP_AGAIN;
+        }
+        FaultKind::Accessible | FaultKind::Foreign => false,
     };
-    if is_trap {
-        // SAFETY: the caller's.
-        unsafe { found.cast::<Trap>().write(Trap { fault, address }) };
+    if !is_trap {
+        return TRAP_PASS_ON;
     }
-    c_int::from(is_trap)
+    *trap = Trap { fault, address };
+    TRAP_END
 }

@@ -101,7 +101,7 @@ const fn view(fault: &Fault) -> *const wasm_memory_view_t {
 ///
 /// Parameters: `address`: any, for example `si_addr`; it is not read. `out`: the caller sets its `struct_size`; the fields that
 /// fit are written whole, `struct_size` is left alone.
-/// Returns: `OK` (also for an address of no memory, which is `FOREIGN`), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a
+/// Returns: `OK` (also for an address of no memory, which is FOREIGN), `NULL_ARGUMENT`, `INVALID_ARGUMENT` (a
 /// `struct_size` below that of itself: nothing is written).
 /// Ownership: none passes; `view` belongs to the memory.
 /// Threads: any, also in signal handlers.
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn wasm_memory_classify_fault(
     })
 }
 
-/// Installs handlers of faults for the process (`SIGSEGV` and `SIGBUS`; on Windows, a vectored exception handler), which
+/// Installs handlers of faults for the process (SIGSEGV and SIGBUS; on Windows, a vectored exception handler), which
 /// `wasm_memory_catch_trap` needs. Nothing else in this library installs any.
 ///
 /// They are installed once: further calls count. Each fault that is not a trap goes to what was there before, with its
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn wasm_memory_classify_fault(
 ///
 /// Parameters: none.
 /// Returns: `OK`, `UNSUPPORTED` (this build knows no way to on this system), `OUT_OF_MEMORY` (the system refused, with
-/// `errno`; `EAGAIN` after other handlers were set above ours eight times).
+/// `errno`; EAGAIN after other handlers were set above ours eight times).
 /// Ownership: each call is to be undone by one of `wasm_memory_trap_handlers_uninstall`.
 /// Threads: any.
 /// Invalidates: nothing.
@@ -180,7 +180,7 @@ pub extern "C" fn wasm_memory_trap_handlers_uninstall() -> wasm_memory_status_t 
 /// destructor, no frame of Go or Rust. It must return on the thread and stack that it was called on, and not be left in
 /// another way. The body may call this library, and this function; what functions of the library touch or call back
 /// is not ended: a callback that is to be needs a `wasm_memory_catch_trap` of its own. A signal handler that interrupts the body
-/// must not touch guards. Signal mask and floating-point environment stay as the body has left them.
+/// must not touch guards. What the body has done to the signal mask stays; rounding modes are the caller's again.
 ///
 /// A thread without an alternate signal stack gets one with its first call, for as long as it lives.
 ///

@@ -6,6 +6,10 @@ use core::ffi::{c_int, c_void};
 pub(crate) type Recognizer =
     unsafe extern "C" fn(address: usize, is_bus_error: c_int, found: *mut c_void) -> c_int;
 
+pub(crate) const TRAP_PASS_ON: c_int = 0;
+pub(crate) const TRAP_END: c_int = 1;
+pub(crate) const TRAP_AGAIN: c_int = 2;
+
 pub(crate) type Body = unsafe extern "C" fn(env: *mut c_void);
 
 pub(crate) fn install_trap_handlers(_recognizer: Recognizer) -> Result<(), OsError> {

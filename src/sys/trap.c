@@ -18,11 +18,59 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__linux__)
+#include <ucontext.h>
+#endif
+
+#if defined(__linux__) && !defined(SS_AUTODISARM)
+#define SS_AUTODISARM (1U << 31)
+#endif
+
+/* How a thread computes: rounding, and which exceptions trap. Systems give handlers defaults of theirs, with which a jump out
+ * of a handler would go on. */
+struct controls {
+#if defined(__x86_64__) || defined(__i386__)
+    uint32_t mxcsr;
+    uint16_t x87;
+#elif defined(__aarch64__)
+    uint64_t fpcr;
+#else
+    char none;
+#endif
+};
+
+static inline void save(struct controls *of)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(of->mxcsr), "=m"(of->x87));
+#elif defined(__aarch64__)
+    __asm__ volatile("mrs %0, fpcr" : "=r"(of->fpcr));
+#else
+    of->none = 0;
+#endif
+}
+
+static inline void restore(const struct controls *of)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __asm__ volatile("ldmxcsr %0\n\tfldcw %1" : : "m"(of->mxcsr), "m"(of->x87));
+#elif defined(__aarch64__)
+    __asm__ volatile("msr fpcr, %0" : : "r"(of->fpcr));
+#else
+    (void)of;
+#endif
+}
+
 /* A catch that has not returned. On the stack of its thread. */
 struct frame {
     struct frame *outer;
     /* Where what was found about the fault goes. */
     void *found;
+    struct controls controls;
+#if defined(SS_AUTODISARM)
+    /* The alternate stack, if the system has taken it away for the handler, to be set again. */
+    stack_t disarmed;
+#endif
     sigjmp_buf jump;
 };
 
@@ -99,10 +147,18 @@ static void on_signal(int level, int number, siginfo_t *info, void *context)
 {
     struct own *thread = own();
     struct frame *frame = thread ? thread->innermost : NULL;
-    if (frame && is_fault(info) && recognize((uintptr_t)info->si_addr, number == SIGBUS, frame->found)) {
-        thread->innermost = frame->outer;
-        /* No signal was blocked for this handler, so there is no mask to restore. */
-        siglongjmp(frame->jump, 1);
+    if (frame && is_fault(info)) {
+        const int answer = recognize((uintptr_t)info->si_addr, number == SIGBUS, frame->found);
+        if (answer == WASM_MEMORY_TRAP_AGAIN) return;
+        if (answer == WASM_MEMORY_TRAP_END) {
+            thread->innermost = frame->outer;
+#if defined(SS_AUTODISARM)
+            const stack_t *stack = &((const ucontext_t *)context)->uc_stack;
+            if (stack->ss_flags & (int)SS_AUTODISARM) frame->disarmed = *stack;
+#endif
+            /* No signal was blocked for this handler, so there is no mask to restore. */
+            siglongjmp(frame->jump, 1);
+        }
     }
     const int before = errno;
     for (size_t i = 0; i < SIGNALS; i++) {
@@ -200,7 +256,17 @@ enum wasm_memory_trap_outcome wasm_memory_trap_catch(void (*body)(void *), void 
     struct frame frame;
     frame.outer = thread->innermost;
     frame.found = found;
-    if (sigsetjmp(frame.jump, 0) != 0) return WASM_MEMORY_TRAP_CAUGHT;
+    save(&frame.controls);
+#if defined(SS_AUTODISARM)
+    frame.disarmed.ss_size = 0;
+#endif
+    if (sigsetjmp(frame.jump, 0) != 0) {
+        restore(&frame.controls);
+#if defined(SS_AUTODISARM)
+        if (frame.disarmed.ss_size != 0) sigaltstack(&frame.disarmed, NULL);
+#endif
+        return WASM_MEMORY_TRAP_CAUGHT;
+    }
     thread->innermost = &frame;
     body(env);
     thread->innermost = frame.outer;

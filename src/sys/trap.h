@@ -4,8 +4,19 @@
 
 #include <stdint.h>
 
-/* Whether a fault at this address is to end a catch; writes what it found there to `found`. Called in the handler: it takes no
- * lock and allocates nothing. `is_bus_error`: the page is there, and what is behind it is not. */
+/* What is to become of a fault in a catch. */
+enum wasm_memory_trap_answer {
+    /* It is not the catch's. */
+    WASM_MEMORY_TRAP_PASS_ON = 0,
+    /* It ends the catch. */
+    WASM_MEMORY_TRAP_END = 1,
+    /* What faulted would not any more: once again. */
+    WASM_MEMORY_TRAP_AGAIN = 2,
+};
+
+/* Says what is to become of a fault at this address, and writes what it found there to `found`, which the catch began with.
+ * Called in the handler: it takes no lock and allocates nothing. `is_bus_error`: the page is there, and what is behind it is
+ * not. */
 typedef int wasm_memory_trap_recognizer(uintptr_t address, int is_bus_error, void *found);
 
 /* Sets the handlers. Not twice without `uninstall` between, nor by two threads at once. 0, or the system's error; EAGAIN: other

@@ -74,9 +74,10 @@ static LONG CALLBACK on_exception(EXCEPTION_POINTERS *exception)
     struct frame *frame = innermost();
     if (!frame) return EXCEPTION_CONTINUE_SEARCH;
     const DWORD before = GetLastError();
-    const int is_ours = recognize((uintptr_t)record->ExceptionInformation[1], is_page_error, frame->found);
+    const int answer = recognize((uintptr_t)record->ExceptionInformation[1], is_page_error, frame->found);
     SetLastError(before);
-    if (!is_ours) return EXCEPTION_CONTINUE_SEARCH;
+    if (answer == WASM_MEMORY_TRAP_AGAIN) return EXCEPTION_CONTINUE_EXECUTION;
+    if (answer != WASM_MEMORY_TRAP_END) return EXCEPTION_CONTINUE_SEARCH;
     set_innermost(frame->outer);
     go_to_land(exception->ContextRecord, frame);
     return EXCEPTION_CONTINUE_EXECUTION;
