@@ -33,18 +33,26 @@ fn main() {
 fn compile_traps() {
     println!("cargo:rerun-if-changed=src/sys/trap.c");
     println!("cargo:rerun-if-changed=src/sys/trap.h");
+    println!("cargo:rerun-if-changed=src/sys/trap_windows.c");
     let is_set = |name| std::env::var_os(name).is_some();
-    if is_set("CARGO_CFG_UNIX") && !is_set("CARGO_CFG_WASM_MEMORY_PORTABLE") {
-        cc::Build::new()
-            .file("src/sys/trap.c")
-            .std("gnu11")
-            .warnings(true)
-            .extra_warnings(true)
-            .flag_if_supported("-fvisibility=hidden")
-            // A debug build is for finding defects in Rust; the cost of a caught call is measured in both.
-            .opt_level(2)
-            .compile("wasm_memory_trap");
+    let architecture = std::env::var("CARGO_CFG_TARGET_ARCH").unwrap_or_default();
+    let mut build = cc::Build::new();
+    if is_set("CARGO_CFG_WASM_MEMORY_PORTABLE") {
+        return;
+    } else if is_set("CARGO_CFG_UNIX") {
+        build.file("src/sys/trap.c").std("gnu11");
+    } else if is_set("CARGO_CFG_WINDOWS") && matches!(architecture.as_str(), "x86_64" | "aarch64") {
+        build.file("src/sys/trap_windows.c");
+    } else {
+        return;
     }
+    build
+        .warnings(true)
+        .extra_warnings(true)
+        .flag_if_supported("-fvisibility=hidden")
+        // A debug build is for finding defects in Rust; the cost of a caught call is measured in both.
+        .opt_level(2)
+        .compile("wasm_memory_trap");
 }
 
 fn link_arg(argument: &str) {

@@ -519,6 +519,7 @@ impl Region {
         unsafe { sys::reserve_over(self.base, open)? };
         self.open = 0;
         self.contents = Contents::default();
+        self.recount();
         Ok(true)
     }
 

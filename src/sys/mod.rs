@@ -117,7 +117,18 @@ pub(crate) mod injection;
 #[cfg(all(unix, not(wasm_memory_portable)))]
 mod traps;
 
-#[cfg(not(all(unix, not(wasm_memory_portable))))]
+#[cfg(all(
+    windows,
+    any(target_arch = "x86_64", target_arch = "aarch64"),
+    not(wasm_memory_portable)
+))]
+#[path = "windows_traps.rs"]
+mod traps;
+
+#[cfg(not(all(
+    any(unix, all(windows, any(target_arch = "x86_64", target_arch = "aarch64"))),
+    not(wasm_memory_portable)
+)))]
 #[path = "no_traps.rs"]
 mod traps;
 

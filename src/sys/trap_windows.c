@@ -1,7 +1,8 @@
 /*
  * Faults that become results, on Windows: what trap.c has for signals. A handler of the process looks at each exception before
  * any frame does. One that is to end a catch goes on in a function of ours on the thread's own stack, which jumps to where the
- * catch began: the system has done with the exception by then, and nothing is unwound.
+ * catch began: the system has done with the exception by then, and nothing is unwound. Threads need nothing to be armed with:
+ * the handler runs on their own stacks, where the system has just put the exception.
  */
 #include "trap.h"
 
@@ -98,13 +99,6 @@ void wasm_memory_trap_uninstall(void)
     /* Handlers are a list here: whoever came since is not concerned. */
     if (installed) RemoveVectoredExceptionHandler(installed);
     installed = NULL;
-}
-
-int wasm_memory_trap_set_armed(int is_armed)
-{
-    /* The handler runs on the thread's own stack, where the system has just put the exception. */
-    (void)is_armed;
-    return 0;
 }
 
 enum wasm_memory_trap_outcome wasm_memory_trap_catch(void (*body)(void *), void *env, void *found)

@@ -537,6 +537,9 @@ pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usi
     (left == 0).then_some(resident)
 }
 
+/// There are no forks here.
+pub(crate) fn at_fork_in_child(_function: extern "C" fn()) {}
+
 /// Files have no such limit here.
 pub(crate) fn largest_file() -> Option<u64> {
     None

@@ -1,0 +1,88 @@
+//! Faults that end a call, on Windows, which tells of them by exceptions. The handler and the jump are in
+//! `trap_windows.c`.
+
+use super::OsError;
+use core::ffi::{c_int, c_void};
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// Asked in the handler whether a fault at this address is to end a call; writes what it has found there. It takes no
+/// lock and allocates nothing.
+pub(crate) type Recognizer =
+    unsafe extern "C" fn(address: usize, is_bus_error: c_int, found: *mut c_void) -> c_int;
+
+/// What a call is that a fault may end.
+pub(crate) type Body = unsafe extern "C" fn(env: *mut c_void);
+
+unsafe extern "C" {
+    fn wasm_memory_trap_install(recognizer: Recognizer) -> c_int;
+    fn wasm_memory_trap_uninstall();
+    fn wasm_memory_trap_catch(body: Body, env: *mut c_void, found: *mut c_void) -> c_int;
+    fn wasm_memory_trap_suspend() -> *mut c_void;
+    fn wasm_memory_trap_resume(suspended: *mut c_void);
+}
+
+/// What `wasm_memory_trap_catch` answers.
+const CAUGHT: c_int = 1;
+const UNARMED: c_int = 2;
+
+/// Whether there has been a handler; without, there is nothing to suspend.
+static WAS_INSTALLED: AtomicBool = AtomicBool::new(false);
+
+/// Sets the handler. Fails where the system refuses.
+pub(crate) fn install_trap_handlers(recognizer: Recognizer) -> Result<(), OsError> {
+    super::injection::point()?;
+    // SAFETY: the recognizer is a function that lives as long as the library, and the caller installs once.
+    match unsafe { wasm_memory_trap_install(recognizer) } {
+        0 => {
+            WAS_INSTALLED.store(true, Ordering::Relaxed);
+            Ok(())
+        }
+        error => Err(OsError(error)),
+    }
+}
+
+/// Takes the handler away.
+pub(crate) fn uninstall_trap_handlers() {
+    // SAFETY: no conditions.
+    unsafe { wasm_memory_trap_uninstall() };
+}
+
+/// Calls `body`. True: a fault that was recognized ended it, and `found` says what was found.
+///
+/// # Safety
+/// `body` may be called with `env`, and what it calls may be left at any fault: nothing is held there that
+/// would have to be released. `found` is writable for what the recognizer writes.
+pub(crate) unsafe fn catch_trap(
+    body: Body,
+    env: *mut c_void,
+    found: *mut c_void,
+) -> Result<bool, OsError> {
+    // SAFETY: passed on.
+    match unsafe { wasm_memory_trap_catch(body, env, found) } {
+        // No handler was ever installed.
+        UNARMED => Err(OsError::none()),
+        outcome => Ok(outcome == CAUGHT),
+    }
+}
+
+/// As long as this lives, no fault of this thread ends a call that was begun before.
+pub(crate) struct SuspendedTraps(Option<*mut c_void>);
+
+/// See [`SuspendedTraps`].
+#[inline]
+pub(crate) fn suspend_traps() -> SuspendedTraps {
+    // SAFETY: no conditions; see the drop.
+    SuspendedTraps(
+        WAS_INSTALLED.load(Ordering::Relaxed).then(|| unsafe { wasm_memory_trap_suspend() }),
+    )
+}
+
+impl Drop for SuspendedTraps {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(suspended) = self.0 {
+            // SAFETY: what was suspended on this thread right before, and its call goes on.
+            unsafe { wasm_memory_trap_resume(suspended) };
+        }
+    }
+}
