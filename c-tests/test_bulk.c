@@ -117,10 +117,11 @@ static void everywhere(body_t *body) {
         const int failures = check_state.failures;
         visit.body = body;
         visit.place = &places[i];
-        (void)visit;
         if (!places[i].little && !places[i].heap)
             body(&places[i]);
-#ifndef _WIN32
+#ifdef _WIN32
+        (void)visit; /* there is no child to confine */
+#else
         else if (!under_valgrind() && !under_address_sanitizer())
             CHECK_EQ(in_child(confined, &visit), 0);
 #endif
@@ -138,7 +139,7 @@ static void place_is_as_named(const place_t *place) {
     const wasm_memory_bounds_t bounds = stats_of(memory).bounds;
     if (place->bounds != WASM_MEMORY_BOUNDS_AUTO) CHECK_EQ(bounds, place->bounds);
     if (place->little || place->heap) CHECK_EQ(bounds, WASM_MEMORY_BOUNDS_CHECKED);
-    CHECK(((uintptr_t)base - (uintptr_t)heap_start < HEAP_ROOM) == place->heap);
+    CHECK((heap_start != NULL && (uintptr_t)base - (uintptr_t)heap_start < HEAP_ROOM) == place->heap);
     CHECK(wasm_memory_may_move(memory) == place->moving);
     if (place->moving && !place->little) {
         CHECK_STATUS(wasm_memory_try_grow(memory, 1, NULL), WASM_MEMORY_OK);
@@ -907,8 +908,8 @@ int main(void) {
     RUN(a_discard_is_exact_at_every_alignment);
     RUN(erase_makes_all_of_it_zero_and_keeps_the_size);
     RUN(a_memory_that_was_discarded_or_erased_grows_by_zeros);
-    RUN(discarded_pages_go_back_to_the_system);
-    RUN(an_erased_gigabyte_keeps_none_of_the_pages_that_were_touched);
+    RUN_UNLESS_WINE(discarded_pages_go_back_to_the_system);
+    RUN_UNLESS_WINE(an_erased_gigabyte_keeps_none_of_the_pages_that_were_touched);
     RUN(pages_that_cannot_go_back_are_zeroed);
     RUN(ranges_that_overlap_are_refused_and_touching_ones_are_not);
     RUN(memories_of_different_kinds_copy_between_each_other);

@@ -1172,8 +1172,8 @@ int main(int argc, char **argv) {
     RUN(what_is_lent_to_be_changed_is_not_told);
     RUN(stats_of_an_older_caller_are_as_they_were);
     RUN(what_is_called_with_the_ranges_may_use_the_memory);
-    RUN_LARGE(of_a_large_memory_the_few_pages_that_changed_are_told);
-    RUN_LARGE(of_a_memory_of_64_bits_the_few_pages_that_changed_are_told);
+    RUN_UNLESS_WINE(of_a_large_memory_the_few_pages_that_changed_are_told);
+    RUN_UNLESS_WINE(of_a_memory_of_64_bits_the_few_pages_that_changed_are_told);
     RUN(whatever_happens_what_changed_is_told_and_nothing_else);
     RUN_IN_CHILDREN(after_fork_both_processes_are_told_of_their_own_changes);
     RUN(several_threads_may_ask_at_once);
