@@ -41,7 +41,8 @@ impl Seat {
     /// Announces a memory.
     #[inline]
     pub(crate) fn occupy(&self, view: usize, length: usize) {
-        self.length.store(length, Ordering::Relaxed);
+        // Release: who sees this length sees no more the memory that had the seat before.
+        self.length.store(length, Ordering::Release);
         // Release: who sees the memory sees its length.
         self.view.store(view, Ordering::Release);
     }

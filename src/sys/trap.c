@@ -152,11 +152,13 @@ static void on_signal(int level, int number, siginfo_t *info, void *context)
         if (answer == WASM_MEMORY_TRAP_AGAIN) return;
         if (answer == WASM_MEMORY_TRAP_END) {
             thread->innermost = frame->outer;
+            const ucontext_t *interrupted = context;
 #if defined(SS_AUTODISARM)
-            const stack_t *stack = &((const ucontext_t *)context)->uc_stack;
-            if (stack->ss_flags & (int)SS_AUTODISARM) frame->disarmed = *stack;
+            if (interrupted->uc_stack.ss_flags & (int)SS_AUTODISARM) frame->disarmed = interrupted->uc_stack;
 #endif
-            /* No signal was blocked for this handler, so there is no mask to restore. */
+            /* Nothing is blocked for this handler, but perhaps for one above it, which has called or jumped here and will never
+             * get to its end. */
+            pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
             siglongjmp(frame->jump, 1);
         }
     }
