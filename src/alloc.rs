@@ -203,6 +203,14 @@ impl<T: core::fmt::Debug + ?Sized> core::fmt::Debug for Ref<T> {
     }
 }
 
+impl<T: ?Sized> Ref<T> {
+    /// Whether this is the only reference; nobody can make another one then but from this.
+    pub(crate) fn is_only(&self) -> bool {
+        // SAFETY: this reference keeps the target alive.
+        unsafe { self.target.as_ref() }.references.load(Ordering::Acquire) == 1
+    }
+}
+
 impl<T: ?Sized> Clone for Ref<T> {
     fn clone(&self) -> Self {
         // SAFETY: this reference keeps the target alive.

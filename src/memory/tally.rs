@@ -30,6 +30,14 @@ impl Foreign {
         Self { shared: SHARED.load(Ordering::Acquire), bypassed: BYPASSED.load(Ordering::Acquire) }
     }
 
+    /// Whether there is something newer: of shared memories too, for whom has any.
+    #[inline]
+    pub(crate) fn is_outdated(&self, has_shared: bool) -> bool {
+        // Acquire: see `now`.
+        BYPASSED.load(Ordering::Acquire) != self.bypassed
+            || has_shared && SHARED.load(Ordering::Acquire) != self.shared
+    }
+
     /// Whether memories were used past their stores since `earlier`.
     pub(crate) fn has_bypassed(&self, earlier: &Self) -> bool {
         self.bypassed != earlier.bypassed

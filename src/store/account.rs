@@ -78,9 +78,9 @@ pub(super) struct Account {
     /// The charges. A few memories can be more than 64 bits can count, while they are only asked for.
     total_bytes: u128,
     /// What was seen of the memories when they were looked at last, and the largest sum of lengths.
-    own_bytes: u128,
-    shared_bytes: u128,
-    peak_bytes: u128,
+    own_bytes: u64,
+    shared_bytes: u64,
+    peak_bytes: u64,
     grow_count: u64,
     grow_failures: u64,
     /// Slots of memories that may have grown since. Has room for as many as there may be.
@@ -202,7 +202,7 @@ impl Account {
         self.memories = self.memories.saturating_add(1);
         self.total_bytes = self.total_bytes.saturating_add(bytes.into());
         let lengths = self.bytes_of(is_shared);
-        *lengths = lengths.saturating_add(seen.byte_length.into());
+        *lengths = lengths.wrapping_add(seen.byte_length);
         if is_shared {
             self.shared.push(slot);
             self.exported = self.exported.saturating_add(is_exported.into());
@@ -249,25 +249,26 @@ impl Account {
         }
     }
 
-    /// Frees the slot of a memory that goes. `last` is what there was to see of it.
-    pub(super) fn leave(&mut self, slot: usize, last: Tally) {
-        self.see(slot, last);
-        if let Some(Slot::Taken(taken)) = self.slots.get_mut(slot) {
-            let at = core::mem::replace(&mut taken.watched_at, NOWHERE);
-            self.unlist(at, |account| &mut account.watched, |taken| &mut taken.watched_at);
-        }
+    /// Frees the slot of a memory that goes.
+    pub(super) fn leave(&mut self, slot: usize) {
+        // For the last time at this one too.
         self.look();
         let Some(place) = self.slots.get_mut(slot) else { return };
         if let Slot::Taken(taken) = core::mem::replace(place, Slot::Free { next: self.free }) {
             self.free = Some(slot);
             self.memories = self.memories.saturating_sub(1);
             self.total_bytes = self.total_bytes.saturating_sub(taken.charged.into());
-            let is_shared = taken.shared_at != NOWHERE;
-            let bytes = self.bytes_of(is_shared);
-            *bytes = bytes.saturating_sub(taken.seen.byte_length.into());
-            self.exported = self.exported.saturating_sub(taken.is_exported.into());
-            let at = taken.shared_at;
-            self.unlist(at, |account| &mut account.shared, |taken| &mut taken.shared_at);
+            let bytes = self.bytes_of(taken.shared_at != NOWHERE);
+            *bytes = bytes.wrapping_sub(taken.seen.byte_length);
+            if taken.watched_at != NOWHERE {
+                let at = taken.watched_at;
+                self.unlist(at, |account| &mut account.watched, |taken| &mut taken.watched_at);
+            }
+            if taken.shared_at != NOWHERE {
+                self.exported = self.exported.saturating_sub(taken.is_exported.into());
+                let at = taken.shared_at;
+                self.unlist(at, |account| &mut account.shared, |taken| &mut taken.shared_at);
+            }
         }
         if self.memories == 0 && self.slots.capacity() > SLOTS_KEPT {
             self.slots = Vec::new();
@@ -302,7 +303,7 @@ impl Account {
         self.limiter.take()
     }
 
-    fn bytes_of(&mut self, is_shared: bool) -> &mut u128 {
+    fn bytes_of(&mut self, is_shared: bool) -> &mut u64 {
         if is_shared { &mut self.shared_bytes } else { &mut self.own_bytes }
     }
 
@@ -316,8 +317,7 @@ impl Account {
         self.grow_failures =
             self.grow_failures.wrapping_add(now.grow_failures.wrapping_sub(before.grow_failures));
         let bytes = self.bytes_of(is_shared);
-        *bytes =
-            bytes.saturating_sub(before.byte_length.into()).saturating_add(now.byte_length.into());
+        *bytes = bytes.wrapping_sub(before.byte_length).wrapping_add(now.byte_length);
     }
 
     /// Looks at the memory in a slot.
@@ -331,36 +331,47 @@ impl Account {
     }
 
     /// Looks at every memory that may have changed, so that all sums are right, and sets the peak.
+    #[inline]
     pub(super) fn look(&mut self) {
         if !self.watched.is_empty() {
-            self.looks = self.looks.saturating_add(self.watched.len());
-            if self.looks > LOOKS_MOST {
-                self.clear_watched();
-            } else {
-                for at in 0..self.watched.len() {
-                    let Some(slot) = self.watched.get(at).copied() else { break };
-                    self.look_at(slot);
-                }
-            }
+            self.look_at_watched();
         }
+        if self.foreign.is_outdated(!self.shared.is_empty()) || self.exported != 0 {
+            self.look_at_foreign();
+        }
+        // Modulo 2^64: no heap holds so many references to so large a memory.
+        self.peak_bytes = self.peak_bytes.max(self.own_bytes.wrapping_add(self.shared_bytes));
+    }
+
+    #[cold]
+    fn look_at_watched(&mut self) {
+        self.looks = self.looks.saturating_add(self.watched.len());
+        if self.looks > LOOKS_MOST {
+            return self.clear_watched();
+        }
+        for at in 0..self.watched.len() {
+            let Some(slot) = self.watched.get(at).copied() else { break };
+            self.look_at(slot);
+        }
+    }
+
+    /// Looks at the shared memories, or at all, where any was used past its store.
+    #[cold]
+    fn look_at_foreign(&mut self) {
         // Before the looks: what happens after this is looked at the next time.
         let foreign = memory::Foreign::now();
-        if foreign != self.foreign || self.exported != 0 {
-            let bypassed = foreign.has_bypassed(&self.foreign);
-            self.foreign = foreign;
-            if bypassed {
-                for slot in 0..self.slots.len() {
-                    self.look_at(slot);
-                }
-            } else {
-                for at in 0..self.shared.len() {
-                    let Some(slot) = self.shared.get(at).copied() else { break };
-                    self.look_at(slot);
-                }
+        let bypassed = foreign.has_bypassed(&self.foreign);
+        self.foreign = foreign;
+        if bypassed {
+            for slot in 0..self.slots.len() {
+                self.look_at(slot);
             }
+            return;
         }
-        let sum = self.own_bytes.saturating_add(self.shared_bytes);
-        self.peak_bytes = self.peak_bytes.max(sum);
+        for at in 0..self.shared.len() {
+            let Some(slot) = self.shared.get(at).copied() else { break };
+            self.look_at(slot);
+        }
     }
 
     /// From now on looks at a memory that has grown.
@@ -403,11 +414,10 @@ impl Account {
     /// What there is.
     pub(super) fn stats(&mut self) -> StoreStats {
         self.look();
-        let bytes = |bytes: u128| u64::try_from(bytes).unwrap_or(u64::MAX);
         StoreStats {
             memories: self.memories,
-            byte_length: bytes(self.own_bytes.saturating_add(self.shared_bytes)),
-            peak_bytes: bytes(self.peak_bytes),
+            byte_length: self.own_bytes.wrapping_add(self.shared_bytes),
+            peak_bytes: self.peak_bytes,
             grow_count: self.grow_count,
             grow_failures: self.grow_failures,
         }
@@ -417,7 +427,7 @@ impl Account {
     pub(super) fn own_memories(&mut self) -> Option<(u64, u64)> {
         self.look();
         let own = self.memories.saturating_sub(self.shared.len() as u64);
-        (!self.is_closed).then(|| (own, u64::try_from(self.own_bytes).unwrap_or(u64::MAX)))
+        (!self.is_closed).then_some((own, self.own_bytes))
     }
 
     /// Charges for every memory as it is now, or as it is about to be: one whose growth is under way has been
@@ -464,7 +474,7 @@ mod tests {
 
         fn leave_unseen(&mut self, slot: usize) {
             self.foreign = memory::Foreign::now();
-            self.leave(slot, Tally::default());
+            self.leave(slot);
         }
     }
 

@@ -40,9 +40,8 @@ impl Drop for Member {
     fn drop(&mut self) {
         let slot = *self.slot.get_mut();
         if slot != NO_SLOT {
-            let last = self.tally();
             // Before the memory goes, which the account looks at.
-            self.store.account().leave(slot, last);
+            self.store.account().leave(slot);
         }
     }
 }
@@ -55,8 +54,11 @@ impl Member {
         let is_watched = AtomicBool::new(false);
         let is_shared = matches!(held, Held::Shared(_));
         let member = Ref::try_new(Self { held, store: store.clone(), slot, is_watched })?;
-        let is_exported = member.memory().is_exported();
-        let new = Entering { bytes, is_shared, is_exported, seen: member.tally() };
+        let mut seen = Tally { byte_length: bytes, ..Tally::default() };
+        if is_shared {
+            seen = member.tally();
+        }
+        let new = Entering { bytes, is_exported: member.memory().is_exported(), is_shared, seen };
         // The memory stays where it is from now on, and leaves the slot when it is dropped.
         if let Held::Own(memory) = &member.held {
             memory.settle();

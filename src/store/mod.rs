@@ -85,12 +85,15 @@ impl Books for Book {
 
 impl Drop for State {
     fn drop(&mut self) {
-        let limiter = self.book.account().close();
         if let Some(place) = self.place {
             self.engine.census().strike(place);
         }
-        // Its finalizer, if this was its last use, under no lock.
-        drop(limiter);
+        // Who is just looking into the book keeps it, but not what is the host's.
+        if !self.book.is_only() {
+            let limiter = self.book.account().close();
+            // Its finalizer, if this was its last use, under no lock.
+            drop(limiter);
+        }
     }
 }
 
