@@ -8,6 +8,8 @@ mod account;
 mod future;
 mod limiter;
 mod member;
+#[cfg(test)]
+mod model;
 mod question;
 
 pub use account::{Limits, StoreStats};
