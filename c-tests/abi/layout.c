@@ -45,6 +45,23 @@ FIELD(wasm_memory_stats_t, may_move, 84, 1);
 FIELD(wasm_memory_stats_t, shared, 85, 1);
 FIELD(wasm_memory_stats_t, resident_bytes, 88, 8);
 
+_Static_assert(sizeof(wasm_store_stats_t) >= 48, "the stats of a store have their first fields");
+FIELD(wasm_store_stats_t, struct_size, 0, 8);
+FIELD(wasm_store_stats_t, memories, 8, 8);
+FIELD(wasm_store_stats_t, byte_length, 16, 8);
+FIELD(wasm_store_stats_t, peak_bytes, 24, 8);
+FIELD(wasm_store_stats_t, grow_count, 32, 8);
+FIELD(wasm_store_stats_t, grow_failures, 40, 8);
+
+_Static_assert(sizeof(wasm_engine_stats_t) >= 56, "the stats of an engine have their first fields");
+FIELD(wasm_engine_stats_t, struct_size, 0, 8);
+FIELD(wasm_engine_stats_t, stores, 8, 8);
+FIELD(wasm_engine_stats_t, memories, 16, 8);
+FIELD(wasm_engine_stats_t, byte_length, 24, 8);
+FIELD(wasm_engine_stats_t, reserved_bytes, 32, 8);
+FIELD(wasm_engine_stats_t, committed_bytes, 40, 8);
+FIELD(wasm_engine_stats_t, mappings, 48, 8);
+
 _Static_assert(sizeof(wasm_memory_limits_t) >= 32, "the limits have the fields of 0.1");
 FIELD(wasm_memory_limits_t, struct_size, 0, 8);
 FIELD(wasm_memory_limits_t, max_memory_bytes, 8, 8);
