@@ -407,6 +407,236 @@ TEST(a_slab_is_one_mapping_for_many_memories_and_stays_until_it_is_trimmed) {
     host_delete(host);
 }
 
+/* ---- what is in physical memory ---- */
+
+/* Of each host page that the bytes touch, whether the process has it in memory: summed in bytes, those that lie in the
+   range. Pages of zeros that were only read are told apart by nobody without privileges, so tests do not read first. */
+static uint64_t present_between(uintptr_t start, uintptr_t end) {
+    const uint64_t page = host_page();
+    const int pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    uint64_t at, sum = 0;
+    if (!CHECK(pagemap >= 0)) return 0;
+    for (at = start / page; at * page < end; at++) {
+        uint64_t entry = 0;
+        CHECK_EQ(pread(pagemap, &entry, sizeof entry, (off_t)(at * sizeof entry)), sizeof entry);
+        if ((entry >> 63) != 0) {
+            const uint64_t from = at * page < start ? start : at * page;
+            const uint64_t to = (at + 1) * page > end ? end : (at + 1) * page;
+            sum += to - from;
+        }
+    }
+    close(pagemap);
+    return sum;
+}
+
+/* `Rss` of the mappings that lie between two addresses. */
+static uint64_t rss_between(uintptr_t start, uintptr_t end) {
+    FILE *const smaps = fopen("/proc/self/smaps", "r");
+    char line[512];
+    bool within = false;
+    uint64_t sum = 0;
+    if (!CHECK(smaps != NULL)) return 0;
+    while (fgets(line, sizeof line, smaps) != NULL) {
+        unsigned long long from, to, kib;
+        char rights[8];
+        if (sscanf(line, "%llx-%llx %7s", &from, &to, rights) == 3) within = from >= start && to <= end;
+        if (within && sscanf(line, "Rss: %llu kB", &kib) == 1) sum += kib * KIB;
+    }
+    fclose(smaps);
+    return sum;
+}
+
+static void check_resident(wasm_memory_t *memory, const char *what) {
+    const wasm_memory_stats_t stats = stats_of(memory);
+    const uintptr_t base = (uintptr_t)wasm_memory_data(memory);
+    const uint64_t present = present_between(base, base + stats.byte_length);
+    const uint64_t apart =
+        present > stats.resident_bytes ? present - stats.resident_bytes : stats.resident_bytes - present;
+    if (!CHECK(apart <= host_page()))
+        printf("    %s: %" PRIu64 " told, %" PRIu64 " present of %" PRIu64 "\n", what, stats.resident_bytes, present,
+               stats.byte_length);
+    CHECK(stats.resident_bytes <= stats.byte_length);
+    CHECK(stats.peak_bytes >= stats.byte_length);
+}
+
+/* Writes pages here and there, grows, discards, erases and resets, and compares after each step. */
+static void live_through_it(wasm_memory_t *memory, bool can_reset) {
+    const uint64_t page = host_page(), before = stats_of(memory).byte_length;
+    uint64_t at;
+    check_resident(memory, "new");
+    for (at = 0; at < before; at += 7 * page)
+        CHECK_STATUS(wasm_memory_store_u8(memory, at, 1), WASM_MEMORY_OK);
+    check_resident(memory, "written");
+    CHECK_STATUS(wasm_memory_try_grow(memory, 8, NULL), WASM_MEMORY_OK);
+    check_resident(memory, "grown");
+    CHECK_STATUS(wasm_memory_fill(memory, before, 5, 3 * PAGE), WASM_MEMORY_OK);
+    check_resident(memory, "written where it has grown");
+    CHECK(stats_of(memory).resident_bytes >= 3 * PAGE);
+    CHECK_STATUS(wasm_memory_discard(memory, 100, before), WASM_MEMORY_OK);
+    check_resident(memory, "discarded");
+    CHECK_EQ(stats_of(memory).peak_bytes, before + 8 * PAGE);
+    if (can_reset) {
+        CHECK_STATUS(wasm_memory_reset(memory, NULL), WASM_MEMORY_OK);
+        check_resident(memory, "reset");
+        CHECK_EQ(stats_of(memory).peak_bytes, before + 8 * PAGE);
+        CHECK_EQ(stats_of(memory).byte_length, before);
+    }
+    CHECK_STATUS(wasm_memory_fill(memory, 0, 7, before), WASM_MEMORY_OK);
+    check_resident(memory, "full");
+    CHECK(stats_of(memory).resident_bytes + page >= before);
+    CHECK_STATUS(wasm_memory_erase(memory), WASM_MEMORY_OK);
+    check_resident(memory, "erased");
+}
+
+TEST(resident_bytes_are_those_of_the_system_for_every_kind_of_memory) {
+    int kind;
+    for (kind = 0; kind < 6; kind++) {
+        wasm_config_t *const config = config_of(kind % 2 == 0 ? WASM_MEMORY_BOUNDS_GUARDED : WASM_MEMORY_BOUNDS_CHECKED,
+                                                true, false, kind >= 4);
+        const host_t host = host_with(config);
+        wasm_memory_t *const memory = memory_of(host, kind < 2 ? pages_32(64, 100) : shared_pages(64, 100));
+        live_through_it(memory, kind < 2);
+        wasm_memory_delete(memory);
+        if (kind < 2) { /* in the place of the one before, also where it does not use all */
+            wasm_memory_t *const next = memory_of(host, pages_32(16, 100));
+            live_through_it(next, true);
+            wasm_memory_delete(next);
+        }
+        host_delete(host);
+    }
+}
+
+TEST(memories_that_end_within_a_page_have_no_more_than_they_are) {
+    const host_t host = host_default();
+    wasm_memory_t *const memory = memory_of(host, bytes_32(5001, 100000));
+    check_resident(memory, "new");
+    CHECK_STATUS(wasm_memory_fill(memory, 0, 1, 5001), WASM_MEMORY_OK);
+    CHECK_EQ(stats_of(memory).resident_bytes, 5001);
+    check_resident(memory, "written");
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
+TEST(reading_makes_nothing_resident) {
+    const host_t host = host_with_bounds(WASM_MEMORY_BOUNDS_GUARDED);
+    wasm_memory_t *const memory = memory_of(host, pages_32(64, 64));
+    const uintptr_t base = (uintptr_t)wasm_memory_data(memory);
+    uint64_t at, before = stats_of(memory).resident_bytes;
+    uint8_t byte, sum = 0;
+    for (at = 0; at < 64 * PAGE; at += 512) {
+        CHECK_STATUS(wasm_memory_load_u8(memory, at, &byte), WASM_MEMORY_OK);
+        sum = (uint8_t)(sum | byte);
+    }
+    CHECK_EQ(sum, 0);
+    CHECK_EQ(stats_of(memory).resident_bytes, before);
+    CHECK_EQ(stats_of(memory).resident_bytes, rss_between(base, base + 64 * PAGE));
+    CHECK_STATUS(wasm_memory_store_u8(memory, 9 * PAGE, 1), WASM_MEMORY_OK);
+    CHECK_EQ(stats_of(memory).resident_bytes, before + host_page());
+    CHECK_EQ(stats_of(memory).resident_bytes, rss_between(base, base + 64 * PAGE));
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
+TEST(pages_of_images_and_files_are_resident_once_they_are_touched) {
+    const host_t host = host_with_bounds(WASM_MEMORY_BOUNDS_GUARDED);
+    wasm_memory_t *const prepared = memory_of(host, pages_32(64, 100));
+    wasm_memory_image_t *image = NULL;
+    wasm_memory_t *memory = NULL;
+    wasm_memorytype_t *const type = type_of(pages_32(64, 100));
+    const int file = memfd_create("resident", MFD_CLOEXEC);
+    uintptr_t base;
+    uint64_t at;
+    CHECK_STATUS(wasm_memory_fill(prepared, 0, 0x77, 32 * PAGE), WASM_MEMORY_OK);
+    CHECK_STATUS(wasm_memory_image_from_memory(prepared, &image), WASM_MEMORY_OK);
+    CHECK_STATUS(wasm_memory_new_from_image(host.store, type, image, &memory), WASM_MEMORY_OK);
+    base = (uintptr_t)wasm_memory_data(memory);
+    check_resident(memory, "new from an image");
+    CHECK(stats_of(memory).resident_bytes <= PAGE); /* the pages are the image's, for all memories */
+    for (at = 0; at < 16 * PAGE; at += host_page())
+        CHECK_STATUS(wasm_memory_store_u8(memory, at, 1), WASM_MEMORY_OK);
+    check_resident(memory, "with an image, written");
+    CHECK_EQ(stats_of(memory).resident_bytes, rss_between(base, base + 64 * PAGE));
+    CHECK(stats_of(memory).resident_bytes >= 16 * PAGE);
+    CHECK_EQ(ftruncate(file, (off_t)(8 * PAGE)), 0);
+    CHECK_EQ(pwrite(file, "x", 1, 5 * (off_t)PAGE), 1);
+    CHECK_STATUS(wasm_memory_map_file(memory, 40 * PAGE, file, 0, 8 * PAGE, WASM_MEMORY_MAP_COPY_ON_WRITE),
+                 WASM_MEMORY_OK);
+    check_resident(memory, "with a file");
+    CHECK_STATUS(wasm_memory_fill(memory, 41 * PAGE, 9, PAGE), WASM_MEMORY_OK);
+    check_resident(memory, "with a file, written");
+    CHECK_EQ(stats_of(memory).resident_bytes, rss_between(base, base + 64 * PAGE));
+    CHECK_STATUS(wasm_memory_protect(memory, 0, 4 * PAGE, WASM_MEMORY_PROT_NONE), WASM_MEMORY_OK);
+    check_resident(memory, "protected");
+    CHECK_STATUS(wasm_memory_reset(memory, image), WASM_MEMORY_OK);
+    check_resident(memory, "reset");
+    wasm_memory_delete(memory);
+    wasm_memory_delete(prepared);
+    wasm_memorytype_delete(type);
+    wasm_memory_image_delete(image);
+    close(file);
+    host_delete(host);
+}
+
+/* A host's memory: a block of its own. */
+static uint8_t *block;
+static size_t block_size;
+
+static size_t block_bytes(void *env) {
+    (void)env;
+    return block_size;
+}
+static wasm_memory_status_t block_grow(void *env, size_t size) {
+    (void)env;
+    block_size = size;
+    return WASM_MEMORY_OK;
+}
+static uint8_t *block_pointer(void *env) {
+    (void)env;
+    return block;
+}
+static wasm_memory_status_t block_new(void *env, const wasm_memorytype_t *type, size_t minimum, size_t maximum,
+                                      size_t reserved, size_t guard, wasm_linear_memory_t *out) {
+    (void)env, (void)type, (void)maximum, (void)reserved, (void)guard;
+    block_size = minimum;
+    out->struct_size = sizeof *out;
+    out->byte_size = block_bytes;
+    out->grow_to = block_grow;
+    out->as_ptr = block_pointer;
+    return WASM_MEMORY_OK;
+}
+
+TEST(memories_of_the_host_are_resident_where_they_were_written_and_in_no_mapping_of_ours) {
+    wasm_memory_allocator_t allocator;
+    wasm_config_t *const config = wasm_config_new();
+    const size_t room = 32 * PAGE;
+    uint8_t *const mapped = (uint8_t *)mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    wasm_memory_t *memory;
+    wasm_engine_stats_t stats;
+    host_t host;
+    memset(&allocator, 0, sizeof allocator);
+    allocator.struct_size = sizeof allocator;
+    allocator.new_memory = block_new;
+    wasm_config_memory_allocator_set(config, &allocator);
+    block = mapped + PAGE;
+    host = host_with(config);
+    memory = memory_of(host, pages_32(16, 30));
+    check_resident(memory, "new of the host");
+    CHECK_STATUS(wasm_memory_fill(memory, 2 * PAGE, 1, 4 * PAGE), WASM_MEMORY_OK);
+    check_resident(memory, "written of the host");
+    CHECK(stats_of(memory).resident_bytes <= 5 * PAGE);
+    CHECK_STATUS(wasm_memory_try_grow(memory, 4, NULL), WASM_MEMORY_OK);
+    check_resident(memory, "grown of the host");
+    stats = of_engine(host.engine);
+    CHECK_EQ(stats.memories, 1);
+    CHECK_EQ(stats.byte_length, 20 * PAGE);
+    CHECK_EQ(stats.reserved_bytes | stats.committed_bytes | stats.mappings, 0);
+    CHECK_EQ(of_store(host.store).byte_length, 20 * PAGE);
+    CHECK_EQ(of_store(host.store).grow_count, 1);
+    wasm_memory_delete(memory);
+    host_delete(host);
+    munmap(mapped, room);
+}
+
 /* ---- many threads ---- */
 
 enum { WORKERS = 3, ROUNDS = 3000 };
@@ -519,7 +749,6 @@ TEST(asking_costs_little_however_many_memories_there_are) {
 }
 
 int main(void) {
-    (void)host_page;
     RUN(nothing_and_too_small_structs_are_refused);
     RUN(fields_are_written_as_far_as_they_fit);
     RUN(stats_of_a_store_follow_its_memories);
@@ -530,6 +759,11 @@ int main(void) {
     RUN(memories_without_pages_count_as_one_guard);
     RUN(pages_of_images_are_mappings_of_their_own);
     RUN(a_slab_is_one_mapping_for_many_memories_and_stays_until_it_is_trimmed);
+    RUN(resident_bytes_are_those_of_the_system_for_every_kind_of_memory);
+    RUN(memories_that_end_within_a_page_have_no_more_than_they_are);
+    RUN(reading_makes_nothing_resident);
+    RUN(pages_of_images_and_files_are_resident_once_they_are_touched);
+    RUN(memories_of_the_host_are_resident_where_they_were_written_and_in_no_mapping_of_ours);
     RUN(answers_are_possible_ones_while_others_work_and_exact_when_they_are_done);
     RUN(asking_costs_little_however_many_memories_there_are);
     return check_finish();

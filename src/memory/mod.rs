@@ -493,12 +493,21 @@ impl Memory {
 
     /// How many bytes of the memory are in physical memory now; all of them where the system does
     /// not tell. Costs time with the length of the memory.
+    ///
+    /// What was only read, and was zeros, takes none. Pages of images and of mapped files count from the moment on when the
+    /// memory has touched them; those of a memory that processes share count whichever touched them.
     pub fn resident_bytes(&self) -> u64 {
         let length = self.byte_length();
         let page_bytes = self.engine.host().page_bytes;
-        NonNull::new(self.base())
-            .and_then(|base| sys::resident_bytes(base, length, page_bytes))
-            .unwrap_or(length as u64)
+        let Some(base) = NonNull::new(self.base()) else { return 0 };
+        if !self.is_exported
+            && let Ok(present) = sys::present_bytes(base, length, page_bytes)
+        {
+            return present;
+        }
+        // In whole pages, which heap and host may have others' bytes in.
+        let resident = sys::resident_bytes(base, length, page_bytes).unwrap_or(u64::MAX);
+        resident.min(length as u64)
     }
 }
 

@@ -561,7 +561,10 @@ impl Region {
     pub(crate) fn idle_resident_bytes(&self, used: Option<usize>) -> u64 {
         let page_bytes = self.page_bytes();
         let reach = self.reach(used.unwrap_or(0));
-        sys::resident_bytes(self.base, reach, page_bytes).unwrap_or_else(|| self.resident_bytes())
+        sys::present_bytes(self.base, reach, page_bytes)
+            .ok()
+            .or_else(|| sys::resident_bytes(self.base, reach, page_bytes))
+            .unwrap_or_else(|| self.resident_bytes())
     }
 
     /// Makes a clean region one for a memory of `needed` bytes that starts with `image`; under GUARDED no more than

@@ -23,7 +23,8 @@
 //! | `release` | give a whole mapping back, or fail and leave it |
 //! | `release_file` | give a mapping of a file back |
 //! | `advise_huge_pages`, `advise_small_pages` | ask for huge pages, or for none |
-//! | `resident_bytes` | how much of a range is in memory now |
+//! | `resident_bytes` | how much of a range is in memory now, whoever uses it; `None`: not known, or not mapped |
+//! | `present_bytes` | how much of a range this process has in memory now |
 //! | `at_fork_in_child` | have a function called in the child of a fork |
 //! | `largest_file` | what a limit leaves of a file that this process writes |
 //! | `address_space_left` | what a limit on the process's address space leaves, if there is one |

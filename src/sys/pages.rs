@@ -60,6 +60,32 @@ pub(crate) fn written_pages(
     }
 }
 
+/// How many bytes of a range are in memory where this process can touch them without a fault. The page of zeros that
+/// reading shows is nobody's memory. The range may start and end within pages.
+pub(crate) fn present_bytes(
+    start: NonNull<u8>,
+    bytes: usize,
+    page_bytes: usize,
+) -> Result<u64, OsError> {
+    let question = Question {
+        flags: 0,
+        inverted: ZERO_PAGE,
+        all_of: PRESENT | ZERO_PAGE,
+        any_of: 0,
+        told: PRESENT,
+    };
+    let (start, end) = (start.addr().get(), start.addr().get().saturating_add(bytes));
+    let first = start & !page_bytes.wrapping_sub(1);
+    let all = end.next_multiple_of(page_bytes).wrapping_sub(first);
+    let most_runs = all.wrapping_shr(page_bytes.trailing_zeros()).div_ceil(2);
+    let mut present = 0u64;
+    page_map::scan(&question, first, all, most_runs, |run| {
+        let there = run.end.min(end).saturating_sub(run.start.max(start));
+        present = present.saturating_add(there as u64);
+    })?;
+    Ok(present)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

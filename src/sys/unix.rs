@@ -471,6 +471,10 @@ pub(crate) fn at_fork_in_child(function: extern "C" fn()) {
 pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usize) -> Option<u64> {
     const PAGES_AT_ONCE: usize = 4096;
     let mut present = [0u8; PAGES_AT_ONCE];
+    // Whole pages are counted, and a range of the heap's may begin and end within some.
+    let before = address.addr().get() & page_bytes.wrapping_sub(1);
+    let address = address.as_ptr().wrapping_sub(before);
+    let bytes = bytes.checked_add(before)?;
     let chunk = page_bytes.checked_mul(PAGES_AT_ONCE)?;
     let mut resident = 0u64;
     let mut done = 0usize;
@@ -480,11 +484,7 @@ pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usi
         // SAFETY: mincore reads no memory of the range and writes one byte per page of `length`,
         // at most PAGES_AT_ONCE, into `present`.
         let answer = unsafe {
-            libc::mincore(
-                address.as_ptr().wrapping_add(done).cast(),
-                length,
-                present.as_mut_ptr().cast(),
-            )
+            libc::mincore(address.wrapping_add(done).cast(), length, present.as_mut_ptr().cast())
         };
         if answer != 0 {
             return None;

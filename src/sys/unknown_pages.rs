@@ -15,6 +15,15 @@ pub(crate) struct WrittenPages {
 }
 
 /// It is not known.
+pub(crate) fn present_bytes(
+    _start: NonNull<u8>,
+    _bytes: usize,
+    _page_bytes: usize,
+) -> Result<u64, OsError> {
+    Err(OsError(0))
+}
+
+/// It is not known.
 pub(crate) fn written_pages(
     _start: NonNull<u8>,
     _bytes: usize,
