@@ -1253,9 +1253,6 @@ TEST(handlers_go_with_the_last_object) {
     CHECK_EQ(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_INVALID_ARGUMENT);
 }
 
-// By its name memcheck knows that this is meant.
-__attribute__((noinline)) static void touch_on_purpose(volatile std::uint8_t *address) noexcept { *address = 1; }
-
 TEST(traps_come_out_as_results) {
     GuardedWorld world;
     const wm::TrapHandlers handlers = sure(wm::TrapHandlers::install());
@@ -1265,7 +1262,7 @@ TEST(traps_come_out_as_results) {
     int runs = 0;
     auto touch = [base, offset, &runs]() noexcept {
         runs++;
-        touch_on_purpose(base + offset);
+        base[offset] = 1;
         runs = 100;
     };
     const wm::Result<void> result = wm::catch_trap(touch, &trap);
@@ -1279,12 +1276,12 @@ TEST(traps_come_out_as_results) {
     // A body that returns clears it, and may be a temporary, a constant or a function.
     CHECK_OK(wm::catch_trap([base]() noexcept { base[5] = 7; }, &trap));
     CHECK(trap.kind == wm::FaultKind::foreign && trap.view == nullptr && trap.address == 0 && base[5] == 7);
-    const auto constant = [base]() noexcept { touch_on_purpose(base + page); };
+    const auto constant = [base]() noexcept { base[page] = 1; };
     CHECK_RESULT(wm::catch_trap(constant), Status::out_of_bounds);
     void (*const function)() noexcept = []() noexcept {};
     CHECK_OK(wm::catch_trap(function));
     CHECK_OK(world.memory.protect(0, page, wm::Protection::read));
-    CHECK_RESULT(wm::catch_trap([base]() noexcept { touch_on_purpose(base + 5); }, &trap), Status::is_protected);
+    CHECK_RESULT(wm::catch_trap([base]() noexcept { base[5] = 1; }, &trap), Status::is_protected);
     CHECK(trap.kind == wm::FaultKind::is_protected && trap.offset == 5);
 }
 
@@ -1301,12 +1298,12 @@ TEST(exceptions_within_a_body_are_its_own) {
         } catch (const std::runtime_error &) {
             caught++;
         }
-        touch_on_purpose(base + page);
+        base[page] = 1;
     };
     CHECK_RESULT(wm::catch_trap(body), Status::out_of_bounds);
     CHECK_EQ(caught, 1);
     try {
-        wm::catch_trap([base]() noexcept { touch_on_purpose(base + page); }).or_throw();
+        wm::catch_trap([base]() noexcept { base[page] = 1; }).or_throw();
     } catch (const wm::Exception &exception) {
         caught += exception.status() == Status::out_of_bounds;
     }
