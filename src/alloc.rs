@@ -410,6 +410,14 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_made_has_no_reference() {
+        let made = Ref::try_make(|| Ok(Arc::new(()))).unwrap();
+        assert_eq!(Arc::strong_count(&made), 1);
+        let failed = Ref::<Arc<()>>::try_make(|| Err(Error::Borrowed));
+        assert!(matches!(failed, Err(Error::Borrowed)));
+    }
+
+    #[test]
     fn threads_may_clone_and_drop_at_once() {
         let witness = Arc::new(());
         let first = Ref::try_new(witness.clone()).unwrap();

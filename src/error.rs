@@ -494,6 +494,12 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_the_system_is_told_if_there_is_one() {
+        let file = |number| Error::File { what: "it", os: OsError(number) }.to_string();
+        assert_eq!((file(0).as_str(), file(5).as_str()), ("it", "it (error 5)"));
+    }
+
+    #[test]
     fn an_error_stays_small_enough_to_be_returned_by_value() {
         assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
     }

@@ -343,6 +343,13 @@ static void memory_try_new(const kind_t *kind) {
     created(&scene);
 }
 
+/* Of huge pages, as far as there are some. */
+static void memory_try_new_huge(const kind_t *kind) {
+    static const kind_t huge = {.name = "huge pages", .bounds = WASM_MEMORY_BOUNDS_AUTO, .huge_pages = true};
+    memory_try_new(&huge);
+    (void)kind;
+}
+
 static void memory_new(const kind_t *kind) {
     scene_t scene;
     wasm_memorytype_t *const type = type_of(usual);

@@ -77,6 +77,7 @@ static const case_t cases[] = {
     {"wasm_memory_try_new", "64-bit", memory_try_new, OURS, false, &of_64_bits},
     {"wasm_memory_try_new", "1-byte pages", memory_try_new, OURS, false, &of_1_byte},
     {"wasm_memory_try_new", "of no pages", memory_try_new, ALL, false, &of_nothing},
+    {"wasm_memory_try_new", "huge pages", memory_try_new_huge, ONE, false, &of_64_bits},
     {"wasm_memory_try_new", "shared", memory_try_new, OURS, false, &to_share},
     {"wasm_memory_try_new", "after others", memory_try_new_again, ALL, false, NULL},
     {"wasm_memory_try_new", "limited", memory_try_new_limited, ALL, false, NULL},

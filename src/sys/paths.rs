@@ -97,3 +97,33 @@ impl SystemPath {
 fn asked(error: i32) -> io::Result<()> {
     injection::side_point(error).map_err(|os| io::Error::from_raw_os_error(os.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn a_file_is_made_found_renamed_read_and_removed_by_its_path() {
+        let folder = std::env::temp_dir().join(format!("wasm_memory-paths-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        // Longer than what the standard library has room for on the stack.
+        let long = format!("{}first", "./".repeat(300));
+        let (first, second) = (folder.join(long), folder.join("second"));
+        let [first, second] = [first, second].map(|path| SystemPath::new(&path).unwrap());
+        assert_eq!(first.is_file().unwrap_err().kind(), io::ErrorKind::NotFound);
+        first.create_new().unwrap().write_all(b"bytes").unwrap();
+        assert_eq!(first.create_new().unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert!(first.is_file().unwrap());
+        first.rename(&second).unwrap();
+        let mut text = String::new();
+        second.open().unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "bytes");
+        second.remove().unwrap();
+        assert!(second.is_file().is_err());
+        assert!(!SystemPath::new(&folder).unwrap().is_file().unwrap());
+        fs::remove_dir(&folder).unwrap();
+        assert_eq!(SystemPath::new(Path::new("a\0b")).unwrap_err(), OsError::INVALID);
+    }
+}
