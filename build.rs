@@ -46,6 +46,9 @@ fn compile_traps() {
     } else {
         return;
     }
+    if is_set("CARGO_CFG_WASM_MEMORY_INJECTION") {
+        build.define("WASM_MEMORY_INJECTION", None);
+    }
     build
         .warnings(true)
         .extra_warnings(true)

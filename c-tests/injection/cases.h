@@ -1500,6 +1500,100 @@ static void waiter_notified(const kind_t *kind) { wake_in_way(kind, BY_NOTIFY); 
 static void waiter_interrupted(const kind_t *kind) { wake_in_way(kind, BY_INTERRUPT); }
 static void waiter_closed(const kind_t *kind) { wake_in_way(kind, BY_CLOSE); }
 
+/* ---- faults ---- */
+
+static void memory_classify_fault(const kind_t *kind) {
+    scene_t scene = scene_of(kind);
+    const uint8_t *const base = wasm_memory_view(scene.memory)->base;
+    wasm_memory_fault_t fault;
+    memset(&fault, 0xaa, sizeof fault);
+    fault.struct_size = sizeof fault;
+    ARMED(wasm_memory_classify_fault(base + 5, &fault));
+    CHECK_EQ(run_status, WASM_MEMORY_OK);
+    CHECK_EQ(fault.kind, WASM_MEMORY_FAULT_ACCESSIBLE);
+    CHECK_EQ(fault.offset, 5);
+    CHECK(fault.view == wasm_memory_view(scene.memory));
+    scene_ends(&scene, false);
+}
+
+static void trap_handlers_install(const kind_t *kind) {
+    struct sigaction before, after;
+    (void)kind;
+    sigaction(SIGBUS, NULL, &before);
+    if (ARMED(wasm_memory_trap_handlers_install())) CHECK_STATUS(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_OK);
+    /* Both signals are as they were, whichever was refused; and it is not counted. */
+    CHECK_STATUS(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_INVALID_ARGUMENT);
+    sigaction(SIGBUS, NULL, &after);
+    CHECK(before.sa_handler == after.sa_handler);
+    sigaction(SIGSEGV, NULL, &after);
+    CHECK(before.sa_handler == after.sa_handler);
+}
+
+static void trap_handlers_uninstall(const kind_t *kind) {
+    (void)kind;
+    CHECK_STATUS(wasm_memory_trap_handlers_install(), WASM_MEMORY_OK);
+    ARMED(wasm_memory_trap_handlers_uninstall());
+    CHECK_EQ(run_status, WASM_MEMORY_OK);
+}
+
+static void touch(void *address) { *(volatile uint8_t *)address = 1; }
+
+static void *touches(void *env) {
+    scene_t *const scene = (scene_t *)env;
+    uint8_t *const base = wasm_memory_view(scene->memory)->base;
+    wasm_memory_trap_t trap;
+    int i;
+    memset(&trap, 0xaa, sizeof trap);
+    trap.struct_size = sizeof trap;
+    arm();
+    run_status = wasm_memory_catch_trap(touch, base + scene->length, &trap);
+    disarm();
+    for (i = 0; i < 2; i++) {
+        if (run_status == WASM_MEMORY_OUT_OF_BOUNDS) {
+            CHECK_EQ(trap.kind, WASM_MEMORY_FAULT_GUARD);
+            CHECK_EQ(trap.offset, scene->length);
+        } else {
+            /* Refused, and then the body has not been called. */
+            answered("wasm_memory_catch_trap", run_status, 0, __FILE__, __LINE__);
+            CHECK(run_status != WASM_MEMORY_OK && i == 0);
+            CHECK_EQ(trap.kind, 0);
+        }
+        run_status = wasm_memory_catch_trap(touch, base + scene->length, &trap);
+    }
+    CHECK_EQ(run_status, WASM_MEMORY_OUT_OF_BOUNDS);
+    return NULL;
+}
+
+/* As the first of its thread, which needs a stack for the handlers. */
+static void memory_catch_trap(const kind_t *kind) {
+    scene_t scene = scene_of(kind);
+    pthread_t thread;
+    CHECK_STATUS(wasm_memory_trap_handlers_install(), WASM_MEMORY_OK);
+    CHECK_EQ(stats_of(scene.memory).bounds, WASM_MEMORY_BOUNDS_GUARDED);
+    if (CHECK_EQ(pthread_create(&thread, NULL, touches, &scene), 0)) pthread_join(thread, NULL);
+    CHECK_STATUS(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_OK);
+    is_unchanged(&scene);
+    scene_ends(&scene, false);
+}
+
+static void all_stats(const kind_t *kind) {
+    scene_t scene = scene_of(kind);
+    wasm_store_stats_t store;
+    wasm_engine_stats_t engine;
+    memset(&store, 0xaa, sizeof store);
+    memset(&engine, 0xaa, sizeof engine);
+    store.struct_size = sizeof store;
+    engine.struct_size = sizeof engine;
+    if (run.of->what != NULL)
+        ARMED(wasm_engine_stats(scene.host.engine, &engine));
+    else
+        ARMED(wasm_store_stats(scene.host.store, &store));
+    CHECK_EQ(run_status, WASM_MEMORY_OK);
+    CHECK_EQ(run.of->what != NULL ? engine.memories : store.memories, 1);
+    is_unchanged(&scene);
+    scene_ends(&scene, false);
+}
+
 /* ---- texts ---- */
 
 static void texts(const kind_t *kind) {

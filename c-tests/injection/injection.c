@@ -21,6 +21,7 @@
 #define SHORT (KIND(0) | KIND(3) | KIND(5) | KIND(6) | KIND(9) | KIND(10))
 #define FEW (KIND(0) | KIND(6))
 #define ONE KIND(0)
+#define GUARDED (KIND(0) | KIND(1) | KIND(4) | KIND(5))
 
 #define ACCESS_CASES(name)                                                     \
     {"wasm_memory_" #name, "", access_plain, FEW | KIND(10), true, &the_##name}, \
@@ -236,6 +237,13 @@ static const case_t cases[] = {
     {"wasm_memory_close_waiters", "", waiter_closed, FEW, true, NULL},
     {"wasm_memory_close_waiters", "exportable", waiter_closed, FEW, true, &exportable},
     {"wasm_memory_atomic_fence", "", texts, ONE, true, NULL},
+
+    {"wasm_memory_classify_fault", "", memory_classify_fault, ALL, true, NULL},
+    {"wasm_memory_trap_handlers_install", "", trap_handlers_install, ONE, false, NULL},
+    {"wasm_memory_trap_handlers_uninstall", "", trap_handlers_uninstall, ONE, true, NULL},
+    {"wasm_memory_catch_trap", "", memory_catch_trap, GUARDED, false, NULL},
+    {"wasm_store_stats", "", all_stats, ALL, true, NULL},
+    {"wasm_engine_stats", "", all_stats, ALL, true, &is_limited},
 
     {"wasm_memory_status_name", "", texts, ONE, true, NULL},
     {"wasm_memory_status_message", "", texts, ONE, true, NULL},

@@ -32,6 +32,10 @@ for_tests! {
         with(what, |plan| plan.counts().1)
     }
 
+    fn wasm_memory_injection_refuses_call() -> i32 {
+        CALLS.with(Refusals::refuses).into()
+    }
+
     fn wasm_memory_injection_live_blocks() -> u64 {
         LIVE_BLOCKS.load(Ordering::Relaxed)
     }

@@ -186,10 +186,18 @@ static int is_on_top(const struct installed *of, const struct sigaction *now)
     return of->levels > 0 && (now->sa_flags & SA_SIGINFO) && now->sa_sigaction == handlers[of->levels - 1];
 }
 
+/* In the build where system calls fail on demand (src/sys/injection.rs), whether the next one does. */
+#if defined(WASM_MEMORY_INJECTION)
+extern int wasm_memory_injection_refuses_call(void);
+#define REFUSED() (wasm_memory_injection_refuses_call() && (errno = EPERM) != 0)
+#else
+#define REFUSED() 0
+#endif
+
 static int install_one(struct installed *of)
 {
     struct sigaction now;
-    if (sigaction(of->number, NULL, &now) != 0) return errno;
+    if (REFUSED() || sigaction(of->number, NULL, &now) != 0) return errno;
     if (is_on_top(of, &now)) return 0;
     if (of->levels == LEVELS) return EAGAIN;
     struct sigaction ours;
@@ -199,7 +207,7 @@ static int install_one(struct installed *of)
     sigemptyset(&ours.sa_mask);
     /* Before the handler can be called, and again if somebody has set another one meanwhile. */
     of->previous[of->levels] = now;
-    if (sigaction(of->number, &ours, &now) != 0) return errno;
+    if (REFUSED() || sigaction(of->number, &ours, &now) != 0) return errno;
     of->previous[of->levels] = now;
     of->levels++;
     return 0;

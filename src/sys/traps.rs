@@ -158,7 +158,9 @@ impl AlternateStack {
         wanted.ss_size = STACK_BYTES;
         // SAFETY: the first page of the mapping made above; and the rest of it, which stays as long as the thread.
         let is_set = unsafe {
-            libc::mprotect(start, guard, libc::PROT_NONE) == 0
+            super::injection::side_point(libc::ENOMEM).is_ok()
+                && libc::mprotect(start, guard, libc::PROT_NONE) == 0
+                && super::injection::side_point(libc::EPERM).is_ok()
                 && libc::sigaltstack(&raw const wanted, ptr::null_mut()) == 0
         };
         is_set.then_some(stack)
