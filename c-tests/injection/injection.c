@@ -339,6 +339,7 @@ int main(int argc, char **argv) {
     signal(SIGPIPE, SIG_IGN);
     snprintf(folder, sizeof folder, "%.32s/wasm_memory-XXXXXX", temporary != NULL ? temporary : "/tmp");
     if (mkdtemp(folder) == NULL) return 2;
+    filtered = strcmp(form, "full") == 0;
     is_closed((const uint8_t *)folder); /* opens its pipe */
     if (strcmp(form, "planted") != 0) run_all_fresh(strcmp(form, "full") == 0, argc > 2 ? argv[2] : NULL);
     settle();

@@ -3,7 +3,7 @@
 
 use crate::alloc::Refusals;
 use crate::alloc::injection::{ALLOCATIONS, LIVE_BLOCKS, LIVE_BYTES};
-use crate::sys::injection::CALLS;
+use crate::sys::injection::{CALLS, ERROR};
 use core::sync::atomic::Ordering;
 
 /// By a macro: what makes the header looks into none, so that these stay out of it.
@@ -22,6 +22,10 @@ fn with<T>(what: u32, body: impl FnOnce(&Refusals) -> T) -> T {
 for_tests! {
     fn wasm_memory_injection_plan(what: u32, let_through: u64, refuse: u64) -> () {
         with(what, |plan| plan.plan(let_through, refuse));
+    }
+
+    fn wasm_memory_injection_error(error: i32) -> () {
+        ERROR.set(error);
     }
 
     fn wasm_memory_injection_met(what: u32) -> u64 {

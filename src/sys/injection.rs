@@ -14,6 +14,21 @@ std::thread_local! {
     pub(crate) static CALLS: Refusals = const { Refusals::none() };
 }
 
+#[cfg(wasm_memory_injection)]
+std::thread_local! {
+    /// With which error they are refused; 0: the one that is likely there.
+    pub(crate) static ERROR: core::cell::Cell<i32> = const { core::cell::Cell::new(0) };
+}
+
+#[cfg(any(test, wasm_memory_injection))]
+fn refusal(likely: OsError) -> Result<(), OsError> {
+    #[cfg(wasm_memory_injection)]
+    if ERROR.get() != 0 {
+        return Err(OsError(ERROR.get()));
+    }
+    Err(likely)
+}
+
 /// Lets this thread's next `calls` calls through and refuses all after them; `None`: no more
 /// refusals.
 #[cfg(test)]
@@ -40,7 +55,7 @@ pub(crate) fn refuse_one(calls: u32) {
 pub(crate) fn point() -> Result<(), OsError> {
     #[cfg(any(test, wasm_memory_injection))]
     if CALLS.with(Refusals::refuses) {
-        return Err(OsError::no_memory());
+        return refusal(OsError::no_memory());
     }
     Ok(())
 }
@@ -56,7 +71,7 @@ pub(crate) fn point() -> Result<(), OsError> {
 pub(crate) fn side_point(error: i32) -> Result<(), OsError> {
     #[cfg(wasm_memory_injection)]
     if CALLS.with(Refusals::refuses) {
-        return Err(OsError(error));
+        return refusal(OsError(error));
     }
     #[cfg(not(wasm_memory_injection))]
     let _ = error;
