@@ -49,8 +49,6 @@ const SHARE_LEFT_FREE: u64 = 8;
 /// How much free space a memory without a reservation wants behind it at most. More would mean
 /// fewer such places.
 const ROOM: u64 = 4 * GIB;
-/// And at most this share of the host's address space, which is less with 32 bits.
-const SHARE_FOR_ROOM: u64 = 256;
 /// Huge pages are of this size where they exist.
 const HUGE_PAGE: usize = 2 << 20;
 /// The largest memory that shares a slab with others.
@@ -370,8 +368,7 @@ impl Planner<'_> {
     /// options: it would be in the way of the extension that is the point.
     pub(crate) fn fitted(&self) -> Result<Layout, Error> {
         let room = self.reservation().min(self.growth_limit());
-        let share = self.host.address_space_bytes.checked_div(SHARE_FOR_ROOM).unwrap_or(ROOM);
-        let room = usize::try_from(room.min(ROOM).min(share)).unwrap_or(usize::MAX >> 1);
+        let room = usize::try_from(room.min(ROOM)).unwrap_or(usize::MAX >> 1);
         // Not nothing: an extension starts where the reservation ends.
         self.checked_at(Place::Sparse { room }, self.needed.max(1) as u64, 0)
     }

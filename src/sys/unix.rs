@@ -149,13 +149,20 @@ pub(crate) fn map(bytes: usize, room: usize) -> Result<NonNull<u8>, OsError> {
     anonymous(ptr::null_mut(), bytes, READ_WRITE, 0)
 }
 
-/// Where the kernel has `room` free bytes behind `bytes`: it is asked for all of them, for a moment.
-fn free_place(bytes: usize, room: usize) -> Option<*mut u8> {
-    let all = bytes.checked_add(room)?;
-    let place = reserve(all).ok()?;
-    // SAFETY: the mapping was made right above and nobody knows of it.
-    unsafe { release(place, all) }.ok()?;
-    Some(place.as_ptr())
+/// Where the kernel has `room` free bytes behind `bytes`, or half of that, and so on: it is asked for all of them, for
+/// a moment.
+fn free_place(bytes: usize, mut room: usize) -> Option<*mut u8> {
+    while room != 0 {
+        if let Some(all) = bytes.checked_add(room)
+            && let Ok(place) = reserve(all)
+        {
+            // SAFETY: the mapping was made right above and nobody knows of it.
+            unsafe { release(place, all) }.ok()?;
+            return Some(place.as_ptr());
+        }
+        room >>= 1;
+    }
+    None
 }
 
 /// Addresses that probably have `room` free bytes behind them: one in the upper part of the address
