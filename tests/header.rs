@@ -94,14 +94,17 @@ const UNITS: [&str; 8] =
 /// What is in capitals in documentation and no constant of ours.
 const OTHERS: [&str; 8] = [
     "NULL",
-    "AUTO",
-    "GUARDED",
-    "CHECKED",
     "SIZE_MAX",
     "UINT64_MAX",
-    "WASM_MEMORY_UNKNOWN_STATUS",
     "INT64_MIN",
+    "SIGSEGV",
+    "SIGBUS",
+    "EAGAIN",
+    "WASM_MEMORY_UNKNOWN_STATUS",
 ];
+
+/// What may be left out of the names of constants besides `WASM_MEMORY_`.
+const KINDS: [&str; 3] = ["", "BOUNDS_", "FAULT_"];
 
 /// The text of a part, without its name.
 fn part<'a>(comment: &'a str, name: &str) -> Option<&'a str> {
@@ -215,7 +218,9 @@ fn gaps(function: &Function, constants: &[String], known: &[String]) -> Vec<Stri
         let is_in_capitals = word.len() > 1
             && word.chars().all(|c| c.is_ascii_uppercase() || "_0123456789".contains(c));
         let whole = format!("WASM_MEMORY_{}", word.trim_start_matches("WASM_MEMORY_"));
+        let named = |kind: &&str| constants.contains(&format!("WASM_MEMORY_{kind}{word}"));
         let is_constant = constants.contains(&whole)
+            || KINDS.iter().any(|kind| named(kind))
             || word.starts_with('_') && constants.iter().any(|constant| constant.ends_with(word))
             || word.ends_with('_') && constants.iter().any(|constant| constant.starts_with(&whole));
         if is_in_capitals && !is_constant && !OTHERS.contains(&word) {
