@@ -31,8 +31,9 @@ const PLACES_FIRST: usize = 64;
 /// Where one memory is announced. Zeros: there is none.
 #[derive(Debug, Default)]
 pub(crate) struct Seat {
-    /// The address of the memory's view, which is its identity.
-    view: AtomicUsize,
+    /// The address of the memory's view, which is its identity, negated: a tool that looks for leaks does not take the
+    /// directory for an owner, and tells a host which memory it has forgotten.
+    hidden_view: AtomicUsize,
     /// The length in bytes: a copy, because the view is gone when the memory is.
     length: AtomicUsize,
 }
@@ -44,19 +45,19 @@ impl Seat {
         // Release: who sees this length sees no more the memory that had the seat before.
         self.length.store(length, Ordering::Release);
         // Release: who sees the memory sees its length.
-        self.view.store(view, Ordering::Release);
+        self.hidden_view.store(view.wrapping_neg(), Ordering::Release);
     }
 
     /// The memory that is announced; 0 for none.
     #[inline]
     pub(crate) fn occupant(&self) -> usize {
-        self.view.load(Ordering::Relaxed)
+        self.hidden_view.load(Ordering::Relaxed).wrapping_neg()
     }
 
     /// Takes the memory back.
     #[inline]
     pub(crate) fn vacate(&self) {
-        self.view.store(0, Ordering::Release);
+        self.hidden_view.store(0, Ordering::Release);
     }
 
     /// The memory has another length now.
@@ -73,9 +74,10 @@ impl Seat {
 
     /// View and length, if they belong together: a memory that goes while it is looked at is gone.
     fn read(&self) -> Option<(usize, usize)> {
-        let view = self.view.load(Ordering::Acquire);
+        let hidden = self.hidden_view.load(Ordering::Acquire);
         let length = self.length.load(Ordering::Acquire);
-        (view != 0 && self.view.load(Ordering::Relaxed) == view).then_some((view, length))
+        let is_there = hidden != 0 && self.hidden_view.load(Ordering::Relaxed) == hidden;
+        is_there.then_some((hidden.wrapping_neg(), length))
     }
 }
 
