@@ -163,7 +163,12 @@ fn rust_type(kind: &str) -> &'static str {
 }
 
 /// The statuses that a function says it returns; those of the functions that it refers to among them.
-fn listed(function: &Function, all: &[Function], constants: &BTreeMap<String, i32>, depth: u32) -> u64 {
+fn listed(
+    function: &Function,
+    all: &[Function],
+    constants: &BTreeMap<String, i32>,
+    depth: u32,
+) -> u64 {
     let mut mask = 0;
     for word in function.returns.split('`').skip(1).step_by(2) {
         if let Some(value) = constants.get(word).filter(|value| **value < 64) {
@@ -197,31 +202,35 @@ fn calls(
         for (at, parameter) in function.parameters.iter().enumerate() {
             match argument(function, at, parameter, opaque, sized) {
                 Some(argument) => arguments.push(argument),
-                None => unknown.push(format!(
-                    "{}: {} {}",
-                    function.name, parameter.kind, parameter.name
-                )),
+                None => unknown
+                    .push(format!("{}: {} {}", function.name, parameter.kind, parameter.name)),
             }
         }
         if arguments.len() != function.parameters.len() {
             continue;
         }
         let name = &function.name;
-        writeln!(arms, "        {count} => {{\n            let mut c = Call::new(\"{name}\");").unwrap();
+        writeln!(arms, "        {count} => {{\n            let mut c = Call::new(\"{name}\");")
+            .unwrap();
         for (at, argument) in arguments.iter().enumerate() {
             writeln!(arms, "            let a{at} = {argument};").unwrap();
         }
         let list: Vec<_> = (0..arguments.len()).map(|at| format!("a{at}")).collect();
         writeln!(arms, "            c.begin();").unwrap();
-        writeln!(arms, "            // SAFETY: the arguments are what the header asks for.").unwrap();
-        writeln!(arms, "            let r = unsafe {{ ffi::{name}({}) }};", list.join(", ")).unwrap();
+        writeln!(arms, "            // SAFETY: the arguments are what the header asks for.")
+            .unwrap();
+        writeln!(arms, "            let r = unsafe {{ ffi::{name}({}) }};", list.join(", "))
+            .unwrap();
         let kind = function.result.trim_start_matches("struct ");
         let end = match function.result.as_str() {
             "wasm_memory_status_t" => {
                 format!("c.status(r, {:#x})", listed(function, functions, constants, 0))
             }
             "void" => "{ let () = r; c.end(None) }".to_owned(),
-            result if result.starts_with("struct ") && opaque.contains(kind.trim_end_matches(" *")) => {
+            result
+                if result.starts_with("struct ")
+                    && opaque.contains(kind.trim_end_matches(" *")) =>
+            {
                 format!("c.made(\"{}\", r)", kind.trim_end_matches(" *"))
             }
             _ => "{ let _ = r; c.end(None) }".to_owned(),
@@ -248,10 +257,9 @@ fn argument(
     let Parameter { kind, name } = parameter;
     let is_const = kind.starts_with("const ");
     let pointee = kind.trim_start_matches("const ").trim_start_matches("struct ");
-    let next_is_length = function
-        .parameters
-        .get(at + 1)
-        .is_some_and(|next| next.kind == "size_t" && matches!(next.name.as_str(), "length" | "capacity"));
+    let next_is_length = function.parameters.get(at + 1).is_some_and(|next| {
+        next.kind == "size_t" && matches!(next.name.as_str(), "length" | "capacity")
+    });
     if let Some(of) = pointee.strip_suffix(" *").filter(|of| opaque.contains(*of)) {
         let consumed = function.name.ends_with("_delete")
             || function.name == "wasm_engine_new_with_config"
@@ -282,13 +290,17 @@ fn argument(
         ("uint8_t *" | "bool *", _) => "c.out(1)".to_owned(),
         ("uint16_t *", _) => "c.out(2)".to_owned(),
         ("uint32_t *" | "float *" | "wasm_memory_wait_result_t *", _) => "c.out(4)".to_owned(),
-        ("uint64_t *" | "size_t *" | "double *" | "void **" | "uint8_t **", _) => "c.out(8)".to_owned(),
+        ("uint64_t *" | "size_t *" | "double *" | "void **" | "uint8_t **", _) => {
+            "c.out(8)".to_owned()
+        }
         ("intptr_t *", _) => "c.out_descriptor()".to_owned(),
         ("void *", "env" | "data" | "info") => "c.environment()".to_owned(),
         ("void (*)(void *env)" | "void (*)(void*)" | "void (*)(void *data)", _) => {
             "c.callback()".to_owned()
         }
-        ("void (*)(void *env, uint64_t offset, uint64_t length)", _) => "c.range_callback()".to_owned(),
+        ("void (*)(void *env, uint64_t offset, uint64_t length)", _) => {
+            "c.range_callback()".to_owned()
+        }
         ("wasm_memory_data_callback_t", _) => "c.data_callback()".to_owned(),
         ("int64_t", "timeout_ns") => "c.timeout()".to_owned(),
         ("intptr_t", "fd") => "c.descriptor()".to_owned(),

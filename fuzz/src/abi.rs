@@ -6,7 +6,9 @@
 //! Handles live or are NULL, and pointers point to what their type says: more is not promised to be survived.
 
 use crate::ffi::{self, *};
-use crate::structs::{Allocator, Limiter, LimiterAsync, Limits, PoolOptions, Segment, TypeVec, host};
+use crate::structs::{
+    Allocator, Limiter, LimiterAsync, Limits, PoolOptions, Segment, TypeVec, host,
+};
 use crate::{Bytes, NULL, P, count_operation, planted, trace};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -53,7 +55,8 @@ struct State {
 /// What was reached: functions with a status, and how often each returned what.
 pub fn summary() -> String {
     with(|state| {
-        let functions: std::collections::BTreeSet<_> = state.seen.keys().map(|(name, _)| name).collect();
+        let functions: std::collections::BTreeSet<_> =
+            state.seen.keys().map(|(name, _)| name).collect();
         let done = state.seen.keys().filter(|(_, status)| *status == OK).count();
         for ((name, status), count) in &state.seen {
             trace!("seen: {name} {status}: {count}");
@@ -313,7 +316,8 @@ impl Call {
         if choice >= 248 {
             return NULL;
         }
-        let start = self.place(self.count, 1, if is_constant { Role::Constant } else { Role::Data });
+        let start =
+            self.place(self.count, 1, if is_constant { Role::Constant } else { Role::Data });
         // SAFETY: a new place, as long.
         unsafe { core::ptr::write_bytes(start, choice | 1, self.count) };
         start.cast()
@@ -331,7 +335,9 @@ impl Call {
             let far = state.choose(|b| b.offset(1 << 20));
             match memories.get(usize::from(choice) % memories.len().max(1)) {
                 // SAFETY: a handle that lives.
-                Some(memory) if choice % 4 != 0 => unsafe { wasm_memory_data(*memory) as u64 }.wrapping_add(far) as P,
+                Some(memory) if choice % 4 != 0 => {
+                    unsafe { wasm_memory_data(*memory) as u64 }.wrapping_add(far) as P
+                }
                 _ => far as P,
             }
         })
@@ -339,12 +345,21 @@ impl Call {
 
     fn path(&mut self) -> P {
         static PATHS: LazyLock<Vec<CString>> = LazyLock::new(|| {
-            let image = std::env::temp_dir().join(format!("wasm_memory_fuzz-{}.image", std::process::id()));
+            let image =
+                std::env::temp_dir().join(format!("wasm_memory_fuzz-{}.image", std::process::id()));
             let image = image.into_os_string().into_encoded_bytes();
-            [image, b"/".to_vec(), b"/nowhere/image".to_vec(), b"/dev/null".to_vec(), vec![0xff; 8], vec![], vec![b'x'; 6000]]
-                .into_iter()
-                .map(|path| CString::new(path).expect("no NUL"))
-                .collect()
+            [
+                image,
+                b"/".to_vec(),
+                b"/nowhere/image".to_vec(),
+                b"/dev/null".to_vec(),
+                vec![0xff; 8],
+                vec![],
+                vec![b'x'; 6000],
+            ]
+            .into_iter()
+            .map(|path| CString::new(path).expect("no NUL"))
+            .collect()
         });
         extern "C" fn remove() {
             // SAFETY: a path that is text.
@@ -393,7 +408,7 @@ impl Call {
             0 => return NULL,
             1 => u32::MAX,
             2 => max,
-            _ => min + u32::from(choice),
+            _ => min.saturating_add(u32::from(choice)),
         };
         self.constant(&[min.to_le_bytes(), max.to_le_bytes()].concat(), 4)
     }
@@ -407,19 +422,26 @@ impl Call {
         let mut all = Vec::new();
         for _ in 0..count {
             let (offset, length) = with(|state| state.choose(|b| (b.offset(65_536), b.u8())));
-            let bytes = if length == 0 { NULL } else { self.constant(&vec![length; usize::from(length)], 1) };
+            let bytes = if length == 0 {
+                NULL
+            } else {
+                self.constant(&vec![length; usize::from(length)], 1)
+            };
             all.push(Segment { offset, bytes: bytes.cast(), length: usize::from(length) });
         }
         self.count = count;
         // SAFETY: plain data, as long as the array.
-        let bytes = unsafe { core::slice::from_raw_parts(all.as_ptr().cast::<u8>(), size_of_val(all.as_slice())) };
+        let bytes = unsafe {
+            core::slice::from_raw_parts(all.as_ptr().cast::<u8>(), size_of_val(all.as_slice()))
+        };
         self.constant(bytes, 8)
     }
 
     /// A structure that the library reads, of which it is told a size; as long as that, or as the structure is.
     fn structure(&mut self, kind: &'static str) -> P {
-        let (choice, size, numbers) =
-            with(|state| state.choose(|b| (b.u8(), b.u8(), [b.offset(1 << 20), b.offset(1 << 20), b.u64()])));
+        let (choice, size, numbers) = with(|state| {
+            state.choose(|b| (b.u8(), b.u8(), [b.offset(1 << 20), b.offset(1 << 20), b.u64()]))
+        });
         if choice.is_multiple_of(16) {
             return NULL;
         }
@@ -439,7 +461,8 @@ impl Call {
     fn begin(&mut self) {
         for place in &mut self.places {
             // SAFETY: a place of this call.
-            place.before = unsafe { core::slice::from_raw_parts(place.start, place.length) }.to_vec();
+            place.before =
+                unsafe { core::slice::from_raw_parts(place.start, place.length) }.to_vec();
         }
         count_operation();
         if crate::is_tracing() {
@@ -451,7 +474,8 @@ impl Call {
     fn status(&mut self, status: i32, listed: u64) {
         trace!("    status {status}");
         with(|state| *state.seen.entry((self.name, status)).or_default() += 1);
-        let is_listed = u32::try_from(status).is_ok_and(|status| status < 64 && listed >> status & 1 == 1);
+        let is_listed =
+            u32::try_from(status).is_ok_and(|status| status < 64 && listed >> status & 1 == 1);
         assert!(is_listed, "{}: status {status} is not listed in the header", self.name);
         if status != OK && status != PENDING {
             // SAFETY: only the length is asked for.
@@ -488,7 +512,10 @@ impl Call {
                     assert!(now[..8] == before[..8], "{name}: changed struct_size");
                     let size = usize::from_le_bytes(before[..8].try_into().expect("eight bytes"));
                     if size < 8 {
-                        assert!(success != Some(true), "{name}: a structure too small for its size");
+                        assert!(
+                            success != Some(true),
+                            "{name}: a structure too small for its size"
+                        );
                         assert!(now == before, "{name}: wrote into a structure that is too small");
                     }
                 }
@@ -499,18 +526,26 @@ impl Call {
                 Role::Handle(_) | Role::Number | Role::Descriptor => {
                     let is_written = now != before || length == 1 && success.is_none();
                     let is_zero = now.iter().all(|byte| *byte == 0);
-                    let skip = planted(2) && name == "wasm_memory_atomic_load8" && success == Some(false);
+                    let skip =
+                        planted(2) && name == "wasm_memory_atomic_load8" && success == Some(false);
                     match success {
-                        Some(false) => assert!(is_zero != skip, "{name}: an out-parameter is not 0 on failure"),
+                        Some(false) => {
+                            assert!(is_zero != skip, "{name}: an out-parameter is not 0 on failure")
+                        }
                         // What was there before may be what is written, but for handles it is not.
-                        _ if length > 2 => assert!(is_written, "{name}: an out-parameter was not written"),
+                        _ if length > 2 => {
+                            assert!(is_written, "{name}: an out-parameter was not written")
+                        }
                         _ => {}
                     }
                     let value = || u64::from_le_bytes(now.try_into().expect("eight bytes"));
                     match role {
                         Role::Handle(kind) if success != Some(false) => {
                             let handle = value() as P;
-                            assert!(!handle.is_null() || success.is_none(), "{name}: success without a handle");
+                            assert!(
+                                !handle.is_null() || success.is_none(),
+                                "{name}: success without a handle"
+                            );
                             with(|state| state.handles.entry(kind).or_default().push(handle));
                         }
                         Role::Descriptor if success == Some(true) => {
@@ -625,7 +660,12 @@ fn within() {
 
 /// Memories that became too large for the machine are deleted at once, with all the other handles if need be.
 fn tame() {
-    let memories = with(|state| if state.depth == 0 { state.handles.get("wasm_memory_t").cloned() } else { None });
+    let memories =
+        with(
+            |state| {
+                if state.depth == 0 { state.handles.get("wasm_memory_t").cloned() } else { None }
+            },
+        );
     let is_large = |memory: &P| {
         // SAFETY: a handle that lives.
         unsafe { wasm_memory_data_size(*memory) as u64 > LARGEST }
@@ -642,7 +682,9 @@ fn tame() {
             bytes > LARGEST
         }
     };
-    if memories.is_some_and(|all| all.iter().any(is_large)) || tokens.is_some_and(|all| all.iter().any(is_large_token)) {
+    if memories.is_some_and(|all| all.iter().any(is_large))
+        || tokens.is_some_and(|all| all.iter().any(is_large_token))
+    {
         clear();
     }
 }
@@ -699,7 +741,9 @@ fn vectors() {
         assert!(first.size == 0 && first.data.is_null());
         wasm_memorytype_vec_new_uninitialized(one, size);
         assert!(first.size == 0 || first.size == size);
-        if first.size != 0 && let Some(ty) = types.first() {
+        if first.size != 0
+            && let Some(ty) = types.first()
+        {
             *first.data = wasm_memorytype_copy(*ty);
         }
         wasm_memorytype_vec_copy(two, one);
@@ -731,7 +775,9 @@ fn step() {
 
 /// Something to work with, made as it should be.
 fn make(choice: usize) {
-    let get = |kind: &'static str| with(|state| state.handles.get(kind).and_then(|all| all.last().copied()));
+    let get = |kind: &'static str| {
+        with(|state| state.handles.get(kind).and_then(|all| all.last().copied()))
+    };
     let put = |kind: &'static str, handle: P| {
         if !handle.is_null() {
             with(|state| state.handles.entry(kind).or_default().push(handle));
@@ -786,5 +832,9 @@ pub fn run(data: &[u8]) {
         state.limiters.clear();
         assert!(state.used == 0 && state.pinned.is_empty());
     });
-    assert_eq!(host::LIVE.load(std::sync::atomic::Ordering::Relaxed), 0, "memories of the host's that stay");
+    assert_eq!(
+        host::LIVE.load(std::sync::atomic::Ordering::Relaxed),
+        0,
+        "memories of the host's that stay"
+    );
 }

@@ -321,7 +321,11 @@ fn same(status: i32, expected: i32) -> bool {
 fn one_of(status: i32, expected: &[i32]) -> bool {
     count_operation();
     trace!("{}: status {status}", core::panic::Location::caller().line());
-    assert!(expected.contains(&status), "status {status}, expected one of {expected:?}; {}", last_error());
+    assert!(
+        expected.contains(&status),
+        "status {status}, expected one of {expected:?}; {}",
+        last_error()
+    );
     status == OK
 }
 
@@ -421,14 +425,19 @@ impl World<'_> {
             wasm_config_memory_bounds_set(config, bounds);
             wasm_config_memory_may_move_set(config, engine.may_move);
             if engine.host_made {
-                wasm_config_memory_allocator_set(config, (&raw const *Box::leak(Box::new(host::allocator()))) as P);
+                // It is copied.
+                let allocator = host::allocator();
+                wasm_config_memory_allocator_set(config, (&raw const allocator) as P);
             }
             let more = b.u8();
             if more & 1 == 1 {
                 wasm_config_memory_reservation_set(config, u64::from(b.u8() % 24) * 32_768);
             }
             if more & 2 == 2 {
-                wasm_config_memory_reservation_for_growth_set(config, u64::from(b.u8() % 8) * 65_536);
+                wasm_config_memory_reservation_for_growth_set(
+                    config,
+                    u64::from(b.u8() % 8) * 65_536,
+                );
             }
             if more & 4 == 4 {
                 wasm_config_memory_guard_size_set(config, u64::from(b.u8()) * 4096);
@@ -582,7 +591,8 @@ impl World<'_> {
         let (is_64, shared, small) = (flags & 1 == 1, flags & 6 == 6, flags & 24 == 24);
         let has_maximum = shared || flags & 32 == 32;
         let (page_bytes, log2) = if small { (1, 0u8) } else { (65_536, 16) };
-        let minimum = if small { b.below(70_000) } else { b.below(if flags & 64 == 64 { 4 } else { 12 }) };
+        let minimum =
+            if small { b.below(70_000) } else { b.below(if flags & 64 == 64 { 4 } else { 12 }) };
         let more = if small { b.below(140_000) } else { b.below(10) };
         let maximum = minimum + more;
         let limit = match (has_maximum, is_64, small) {
@@ -594,7 +604,15 @@ impl World<'_> {
         };
         let mut ty = NULL;
         let status = unsafe {
-            wasm_memorytype_try_new(minimum, has_maximum, maximum, is_64, shared, log2, (&raw mut ty) as P)
+            wasm_memorytype_try_new(
+                minimum,
+                has_maximum,
+                maximum,
+                is_64,
+                shared,
+                log2,
+                (&raw mut ty) as P,
+            )
         };
         same(status, OK);
 
@@ -618,7 +636,12 @@ impl World<'_> {
         let pooled = slots.is_some() && !host_made && !(exportable && shared);
         let mut perhaps = allowed.is_none();
         if pooled && let Some((slots, slot_bytes, overflow)) = slots {
-            let live = self.memories.iter().flatten().filter(|one| one.engine == engine && one.pooled).count();
+            let live = self
+                .memories
+                .iter()
+                .flatten()
+                .filter(|one| one.engine == engine && one.pooled)
+                .count();
             let full = live as u64 >= slots || length > slot_bytes;
             if full && !overflow {
                 // One that has moved may have left its slot; on the heap there are none.
@@ -630,9 +653,12 @@ impl World<'_> {
         let store_handle = self.stores[store].handle;
         let status = unsafe {
             match image {
-                Some(image) => {
-                    wasm_memory_new_from_image(store_handle, ty, self.images[image].handle, (&raw mut handle) as P)
-                }
+                Some(image) => wasm_memory_new_from_image(
+                    store_handle,
+                    ty,
+                    self.images[image].handle,
+                    (&raw mut handle) as P,
+                ),
                 None => wasm_memory_try_new(store_handle, ty, (&raw mut handle) as P),
             }
         };
@@ -720,10 +746,12 @@ impl World<'_> {
     /// All of the bytes, as the guest would see them.
     fn compare(&mut self, memory: usize, handle: P) {
         let model = self.memories[memory].as_ref().expect("members have memories");
-        let (base, size) = unsafe { (wasm_memory_data(handle).cast::<u8>(), wasm_memory_data_size(handle)) };
+        let (base, size) =
+            unsafe { (wasm_memory_data(handle).cast::<u8>(), wasm_memory_data_size(handle)) };
         assert_eq!(size as u64, model.length(), "length");
         assert!(!base.is_null());
-        if model.pages.iter().all(|page| page.protection != NONE && page.mapped == Mapped::Nothing) {
+        if model.pages.iter().all(|page| page.protection != NONE && page.mapped == Mapped::Nothing)
+        {
             // SAFETY: all of it can be read, and nobody changes it.
             let ours = unsafe { core::slice::from_raw_parts(base, size) };
             if ours != model.bytes.as_slice() {
@@ -732,7 +760,9 @@ impl World<'_> {
             }
             return;
         }
-        for (number, page) in model.pages.iter().enumerate().filter(|(_, page)| page.protection != NONE) {
+        for (number, page) in
+            model.pages.iter().enumerate().filter(|(_, page)| page.protection != NONE)
+        {
             let start = number * GRAIN as usize;
             let end = size.min(start + GRAIN as usize);
             // SAFETY: as above.
@@ -782,21 +812,21 @@ impl World<'_> {
             None => &[MAXIMUM_EXCEEDED],
             Some(desired) => match self.allows(store, Some(length), desired) {
                 Some(false) => &[LIMIT_DENIED],
-                allowed => {
-                    match (model.has_room(desired), allowed.is_none()) {
-                        (Some(true), false) => &[OK],
-                        (Some(true), true) => &[OK, LIMIT_DENIED],
-                        (Some(false), false) => &[OUT_OF_MEMORY],
-                        (Some(false), true) => &[OUT_OF_MEMORY, LIMIT_DENIED],
-                        (None, false) => &[OK, OUT_OF_MEMORY],
-                        (None, true) => &[OK, OUT_OF_MEMORY, LIMIT_DENIED],
-                    }
-                }
+                allowed => match (model.has_room(desired), allowed.is_none()) {
+                    (Some(true), false) => &[OK],
+                    (Some(true), true) => &[OK, LIMIT_DENIED],
+                    (Some(false), false) => &[OUT_OF_MEMORY],
+                    (Some(false), true) => &[OUT_OF_MEMORY, LIMIT_DENIED],
+                    (None, false) => &[OK, OUT_OF_MEMORY],
+                    (None, true) => &[OK, OUT_OF_MEMORY, LIMIT_DENIED],
+                },
             },
         };
         trace!(
             "  grows by {delta} to {desired:?}: reserved {}, may move {}, files {}, expected {expected:?}",
-            model.reserved, model.may_move, model.is_overlaid()
+            model.reserved,
+            model.may_move,
+            model.is_overlaid()
         );
         let mut previous = 77;
         let how = self.b.u8() % 8;
@@ -846,7 +876,8 @@ impl World<'_> {
         let model = self.memories[memory].as_ref().expect("members have memories");
         let expected = model.status(offset, count, READ);
         let mut buffer = vec![0xaa; count as usize + 1];
-        let status = unsafe { wasm_memory_read(handle, offset, buffer.as_mut_ptr() as P, count as usize) };
+        let status =
+            unsafe { wasm_memory_read(handle, offset, buffer.as_mut_ptr() as P, count as usize) };
         if same(status, expected) {
             let bytes = model.get(&self.files, offset, count);
             assert!(buffer[..count as usize] == bytes, "read of {count} at {offset}");
@@ -870,7 +901,8 @@ impl World<'_> {
         let bytes = self.some_bytes(count);
         let model = self.memories[memory].as_mut().expect("members have memories");
         let expected = model.status(offset, count, READ_WRITE);
-        let status = unsafe { wasm_memory_write(handle, offset, bytes.as_ptr() as P, count as usize) };
+        let status =
+            unsafe { wasm_memory_write(handle, offset, bytes.as_ptr() as P, count as usize) };
         if same(status, expected) {
             model.put(&mut self.files, offset, &bytes);
         }
@@ -968,14 +1000,18 @@ impl World<'_> {
         let model = self.memories[memory].as_mut().expect("members have memories");
         let is_inside = model.is_inside(to, count) && model.is_inside(from, count);
         // What overlaps in the file but not in the memory has no rule.
-        if is_inside && model.is_shared_with_file(to, count) && model.is_shared_with_file(from, count) {
+        if is_inside
+            && model.is_shared_with_file(to, count)
+            && model.is_shared_with_file(from, count)
+        {
             return;
         }
         let overlap = is_inside && count != 0 && to.abs_diff(from) < count;
         let expected = if !is_inside {
             either(model.status(to, count, READ_WRITE), model.status(from, count, READ)).to_vec()
         } else {
-            let protected = model.status(to, count, READ_WRITE) != OK || model.status(from, count, READ) != OK;
+            let protected =
+                model.status(to, count, READ_WRITE) != OK || model.status(from, count, READ) != OK;
             match (apart && overlap, protected) {
                 (true, true) => vec![OVERLAP, PROTECTED],
                 (true, false) => vec![OVERLAP],
@@ -1011,12 +1047,19 @@ impl World<'_> {
         let target = self.memories[to_memory].as_ref().expect("members have memories");
         let source = self.memories[from_memory].as_ref().expect("members have memories");
         let is_inside = target.is_inside(to, count) && source.is_inside(from, count);
-        if is_inside && target.is_shared_with_file(to, count) && source.is_shared_with_file(from, count) {
+        if is_inside
+            && target.is_shared_with_file(to, count)
+            && source.is_shared_with_file(from, count)
+        {
             return;
         }
         let first = target.status(to, count, READ_WRITE);
         let second = source.status(from, count, READ);
-        let bytes = if (first, second) == (OK, OK) { source.get(&self.files, from, count) } else { Vec::new() };
+        let bytes = if (first, second) == (OK, OK) {
+            source.get(&self.files, from, count)
+        } else {
+            Vec::new()
+        };
         let status = unsafe { wasm_memory_copy_between(to_handle, to, from_handle, from, count) };
         if one_of(status, &either(first, second)) {
             let target = self.memories[to_memory].as_mut().expect("members have memories");
@@ -1117,7 +1160,11 @@ impl World<'_> {
             vec![status]
         } else if larger {
             // What lies over its pages is undone before it moves.
-            let has_room = if model.may_move { model.has_room(length).filter(|fits| *fits) } else { model.has_room(length) };
+            let has_room = if model.may_move {
+                model.has_room(length).filter(|fits| *fits)
+            } else {
+                model.has_room(length)
+            };
             let mut expected = Vec::new();
             let allowed = self.allows(store, Some(current), length);
             if allowed != Some(true) {
@@ -1165,7 +1212,12 @@ impl World<'_> {
         if same(status, model.status(0, length, READ)) {
             let bytes = model.get(&self.files, 0, length);
             let snapshot = Some((model.page_bytes, length / model.page_bytes));
-            self.keep(Image { handle: image, snapshot, end: u128::from(length), pieces: vec![(0, bytes)] });
+            self.keep(Image {
+                handle: image,
+                snapshot,
+                end: u128::from(length),
+                pieces: vec![(0, bytes)],
+            });
         } else {
             assert!(image.is_null());
         }
@@ -1201,17 +1253,26 @@ impl World<'_> {
         }
         let segments: Vec<_> = pieces
             .iter()
-            .map(|(offset, bytes)| Segment { offset: *offset, bytes: bytes.as_ptr(), length: bytes.len() })
+            .map(|(offset, bytes)| Segment {
+                offset: *offset,
+                bytes: bytes.as_ptr(),
+                length: bytes.len(),
+            })
             .collect();
-        let end = pieces.iter().map(|(offset, bytes)| u128::from(*offset) + bytes.len() as u128).max().unwrap_or(0);
+        let end = pieces
+            .iter()
+            .map(|(offset, bytes)| u128::from(*offset) + bytes.len() as u128)
+            .max()
+            .unwrap_or(0);
         let expected: &[i32] = match end {
             _ if end > 1 << 64 => &[OUT_OF_BOUNDS],
             _ if end == 1 << 64 => &[OK, OUT_OF_BOUNDS],
             _ => &[OK],
         };
         let mut handle = NULL;
-        let status =
-            unsafe { wasm_memory_image_new(segments.as_ptr() as P, segments.len(), (&raw mut handle) as P) };
+        let status = unsafe {
+            wasm_memory_image_new(segments.as_ptr() as P, segments.len(), (&raw mut handle) as P)
+        };
         if one_of(status, expected) {
             self.keep(Image { handle, snapshot: None, end, pieces });
         } else {
@@ -1222,7 +1283,8 @@ impl World<'_> {
     fn dirty_ranges(&mut self) {
         let Some((_, memory, handle)) = self.pick() else { return };
         let mut told: Vec<(u64, u64)> = Vec::new();
-        let status = unsafe { wasm_memory_dirty_ranges(handle, collect as P, (&raw mut told) as P) };
+        let status =
+            unsafe { wasm_memory_dirty_ranges(handle, collect as P, (&raw mut told) as P) };
         let stats = stats_of(handle);
         let model = self.memories[memory].as_ref().expect("members have memories");
         let length = model.length();
@@ -1238,7 +1300,9 @@ impl World<'_> {
             assert!(*count > 0 && (number == 0 || *offset > floor), "ranges {told:?}");
             floor = offset + count;
             assert!(floor <= length, "a range past the end");
-            assert!(offset.is_multiple_of(GRAIN) && (floor.is_multiple_of(GRAIN) || floor == length));
+            assert!(
+                offset.is_multiple_of(GRAIN) && (floor.is_multiple_of(GRAIN) || floor == length)
+            );
             is_told[model.pages_of(*offset, *count)].fill(true);
         }
         // The first write to a huge page makes all of it.
@@ -1255,7 +1319,10 @@ impl World<'_> {
             }
             assert!(*is_told || !changed, "page {number} has changed and is not told");
             let has_reason = model.touched[number];
-            assert!(!is_told || !page_wise || has_reason, "page {number} is told and was not touched: {told:?}");
+            assert!(
+                !is_told || !page_wise || has_reason,
+                "page {number} is told and was not touched: {told:?}"
+            );
         }
     }
 
@@ -1316,7 +1383,9 @@ impl World<'_> {
         }
         let model = self.memories[memory].as_mut().expect("members have memories");
         let pages = if expected == OK { model.pages_of(offset, count) } else { 0..0 };
-        if protection == READ_WRITE && model.pages[pages.clone()].iter().any(|page| page.mapped == Mapped::ReadOnly) {
+        if protection == READ_WRITE
+            && model.pages[pages.clone()].iter().any(|page| page.mapped == Mapped::ReadOnly)
+        {
             expected = PROTECTED;
         }
         let status = unsafe { wasm_memory_protect(handle, offset, count, protection) };
@@ -1341,7 +1410,9 @@ impl World<'_> {
         let mut expected = self.range_status(memory, offset, count);
         if flags == 0 {
             expected = INVALID_ARGUMENT;
-        } else if (expected == OK || expected == OUT_OF_BOUNDS) && !file_offset.is_multiple_of(GRAIN) {
+        } else if (expected == OK || expected == OUT_OF_BOUNDS)
+            && !file_offset.is_multiple_of(GRAIN)
+        {
             expected = UNALIGNED;
         } else if expected == OK && count > 0 && file_offset + count > FILE_PAGES * GRAIN {
             expected = IO;
@@ -1349,12 +1420,14 @@ impl World<'_> {
         let shared = flags == 3;
         // Twice in one memory, and one write would write a byte twice, in an order that has no rule.
         let from = file_offset / GRAIN..(file_offset + count.min(1 << 30)).div_ceil(GRAIN);
-        let again = |page: &HostPage| matches!(page.mapped, Mapped::Shared(at) if from.contains(&at));
+        let again =
+            |page: &HostPage| matches!(page.mapped, Mapped::Shared(at) if from.contains(&at));
         if shared && self.model(memory).pages.iter().any(again) {
             return;
         }
         let fd = if shared { self.files.shared } else { self.files.constant };
-        let status = unsafe { wasm_memory_map_file(handle, offset, fd as isize, file_offset, count, flags) };
+        let status =
+            unsafe { wasm_memory_map_file(handle, offset, fd as isize, file_offset, count, flags) };
         if same(status, expected) {
             let model = self.memories[memory].as_mut().expect("members have memories");
             for number in model.pages_of(offset, count) {
@@ -1366,7 +1439,8 @@ impl World<'_> {
                 };
                 model.pages[number] = HostPage { mapped, protection };
                 if !shared {
-                    let bytes: Vec<u8> = (from * GRAIN..(from + 1) * GRAIN).map(constant_byte).collect();
+                    let bytes: Vec<u8> =
+                        (from * GRAIN..(from + 1) * GRAIN).map(constant_byte).collect();
                     let start = number * GRAIN as usize;
                     model.bytes[start..start + GRAIN as usize].copy_from_slice(&bytes);
                 }
@@ -1425,14 +1499,44 @@ impl World<'_> {
                 (1, 2) => wasm_memory_atomic_store16(handle, offset, operand as u16),
                 (1, 4) => wasm_memory_atomic_store32(handle, offset, operand as u32),
                 (1, _) => wasm_memory_atomic_store64(handle, offset, operand),
-                (2, 1) => wasm_memory_atomic_cmpxchg8(handle, offset, replaced as u8, operand as u8, at),
-                (2, 2) => wasm_memory_atomic_cmpxchg16(handle, offset, replaced as u16, operand as u16, at),
-                (2, 4) => wasm_memory_atomic_cmpxchg32(handle, offset, replaced as u32, operand as u32, at),
+                (2, 1) => {
+                    wasm_memory_atomic_cmpxchg8(handle, offset, replaced as u8, operand as u8, at)
+                }
+                (2, 2) => wasm_memory_atomic_cmpxchg16(
+                    handle,
+                    offset,
+                    replaced as u16,
+                    operand as u16,
+                    at,
+                ),
+                (2, 4) => wasm_memory_atomic_cmpxchg32(
+                    handle,
+                    offset,
+                    replaced as u32,
+                    operand as u32,
+                    at,
+                ),
                 (2, _) => wasm_memory_atomic_cmpxchg64(handle, offset, replaced, operand, at),
-                (_, 1) => wasm_memory_atomic_rmw8(handle, i32::from(kind) - 3, offset, operand as u8, at),
-                (_, 2) => wasm_memory_atomic_rmw16(handle, i32::from(kind) - 3, offset, operand as u16, at),
-                (_, 4) => wasm_memory_atomic_rmw32(handle, i32::from(kind) - 3, offset, operand as u32, at),
-                (_, _) => wasm_memory_atomic_rmw64(handle, i32::from(kind) - 3, offset, operand, at),
+                (_, 1) => {
+                    wasm_memory_atomic_rmw8(handle, i32::from(kind) - 3, offset, operand as u8, at)
+                }
+                (_, 2) => wasm_memory_atomic_rmw16(
+                    handle,
+                    i32::from(kind) - 3,
+                    offset,
+                    operand as u16,
+                    at,
+                ),
+                (_, 4) => wasm_memory_atomic_rmw32(
+                    handle,
+                    i32::from(kind) - 3,
+                    offset,
+                    operand as u32,
+                    at,
+                ),
+                (_, _) => {
+                    wasm_memory_atomic_rmw64(handle, i32::from(kind) - 3, offset, operand, at)
+                }
             }
         };
         let done = same(status, expected);
@@ -1473,7 +1577,9 @@ impl World<'_> {
                     false => OUT_OF_BOUNDS,
                 };
                 let mut woken = 77u32;
-                let status = unsafe { wasm_memory_atomic_notify(handle, offset, u32::MAX, (&raw mut woken) as P) };
+                let status = unsafe {
+                    wasm_memory_atomic_notify(handle, offset, u32::MAX, (&raw mut woken) as P)
+                };
                 same(status, expected);
                 assert_eq!(woken, 0);
             }
@@ -1546,7 +1652,8 @@ impl World<'_> {
         struct Lent<'a, 'b>(&'a mut World<'b>, usize, usize, P, bool, u32);
         unsafe extern "C" fn inside(env: P, data: P, length: usize) {
             // SAFETY: the env is the `Lent` of the caller, who waits.
-            let Lent(world, member, memory, handle, exclusive, calls) = unsafe { &mut *env.cast::<Lent<'_, '_>>() };
+            let Lent(world, member, memory, handle, exclusive, calls) =
+                unsafe { &mut *env.cast::<Lent<'_, '_>>() };
             *calls += 1;
             let (member, memory, handle) = (*member, *memory, *handle);
             assert_eq!(length as u64, world.model(memory).length());
@@ -1554,7 +1661,8 @@ impl World<'_> {
             let mut out = 77u64;
             let at = (&raw mut out) as P;
             unsafe {
-                let read = if *exclusive { BORROWED } else { world.model(memory).status(0, 1, READ) };
+                let read =
+                    if *exclusive { BORROWED } else { world.model(memory).status(0, 1, READ) };
                 same(wasm_memory_load_u8(handle, 0, at), read);
                 same(wasm_memory_store_u8(handle, 0, 1), BORROWED);
                 same(wasm_memory_erase(handle), BORROWED);
@@ -1626,7 +1734,10 @@ impl World<'_> {
                 let handle = unsafe { wasm_memory_obtain(self.stores[store].handle, token) };
                 count_operation();
                 let done = !handle.is_null();
-                assert!(allowed.is_none_or(|allowed| allowed == done), "obtained: {done}, allowed: {allowed:?}");
+                assert!(
+                    allowed.is_none_or(|allowed| allowed == done),
+                    "obtained: {done}, allowed: {allowed:?}"
+                );
                 self.heard(store, !done);
                 if done {
                     self.members.push(Member { memory, store, handles: vec![handle] });
@@ -1647,7 +1758,9 @@ impl World<'_> {
     }
 
     fn with_token(&mut self) -> Option<usize> {
-        let has = |memory: &Option<Memory>| memory.as_ref().is_some_and(|memory| !memory.tokens.is_empty());
+        let has = |memory: &Option<Memory>| {
+            memory.as_ref().is_some_and(|memory| !memory.tokens.is_empty())
+        };
         let all: Vec<_> = (0..self.memories.len()).filter(|at| has(&self.memories[*at])).collect();
         let at = self.b.index(all.len());
         all.get(at).copied()
@@ -1661,7 +1774,8 @@ impl World<'_> {
             _ => b.below(most / 65_536 + 3) * 65_536,
         };
         let b = &mut self.b;
-        let values = [some(b, LARGEST), some(b, 3 * LARGEST), if b.flag() { u64::MAX } else { b.below(5) }];
+        let values =
+            [some(b, LARGEST), some(b, 3 * LARGEST), if b.flag() { u64::MAX } else { b.below(5) }];
         let limits = Limits {
             struct_size: size_of::<Limits>(),
             max_memory_bytes: values[0],
@@ -1681,7 +1795,11 @@ impl World<'_> {
             _ => {
                 let most = self.b.below(LARGEST);
                 // Never freed: finalizers of idle things may come late.
-                Some(&*Box::leak(Box::new(Told { most, failures: Cell::new(0), finalized: Cell::new(0) })))
+                Some(&*Box::leak(Box::new(Told {
+                    most,
+                    failures: Cell::new(0),
+                    finalized: Cell::new(0),
+                })))
             }
         };
         let limiter = told.map(|told: &'static Told| Limiter {
@@ -1723,7 +1841,12 @@ impl World<'_> {
         assert_eq!(stats.retired, 0, "slots were given up");
         if let Some((slots, ..)) = slots {
             assert!(stats.live <= slots, "{} live of {slots}", stats.live);
-            let live = self.memories.iter().flatten().filter(|one| one.engine == engine && one.pooled).count();
+            let live = self
+                .memories
+                .iter()
+                .flatten()
+                .filter(|one| one.engine == engine && one.pooled)
+                .count();
             assert!(stats.live <= live as u64 || may_move, "{} live, {live} made", stats.live);
         }
     }
@@ -1753,12 +1876,18 @@ impl World<'_> {
                 (&raw mut told) as P,
             );
             same(status, OK);
-            assert_eq!((base, length as u64, told as u64), (wasm_memory_data(handle), model.length(), data));
+            assert_eq!(
+                (base, length as u64, told as u64),
+                (wasm_memory_data(handle), model.length(), data)
+            );
             let view = wasm_memory_view(handle).cast::<usize>();
             assert_eq!((view.read() as P, view.add(1).read() as u64), (base, model.length()));
             let (mut start, mut count) = (NULL, 0usize);
             same(wasm_memory_accessible(handle, (&raw mut start) as P, (&raw mut count) as P), OK);
-            assert!(start <= base && base as usize + length <= start as usize + count, "accessible");
+            assert!(
+                start <= base && base as usize + length <= start as usize + count,
+                "accessible"
+            );
         }
         self.compare(memory, handle);
     }
@@ -1794,7 +1923,8 @@ impl World<'_> {
             return;
         }
         assert_eq!(buffer[capacity], 0xaa);
-        let text: Vec<u8> = buffer[..capacity].iter().copied().take_while(|byte| *byte != 0).collect();
+        let text: Vec<u8> =
+            buffer[..capacity].iter().copied().take_while(|byte| *byte != 0).collect();
         assert_eq!(text.len(), needed.min(capacity.saturating_sub(1)), "length of the text");
         if needed < capacity {
             // Each byte is there, in order.
@@ -1803,7 +1933,9 @@ impl World<'_> {
                 .lines()
                 .skip(1)
                 .filter_map(|line| line.split_once(": "))
-                .flat_map(|(_, line)| line.split("  |").next().unwrap_or_default().split_whitespace())
+                .flat_map(|(_, line)| {
+                    line.split("  |").next().unwrap_or_default().split_whitespace()
+                })
                 .map(|number| u8::from_str_radix(number, 16).expect("hexadecimal"))
                 .collect();
             assert_eq!(bytes, model.get(&self.files, offset, count), "{text}");
@@ -1812,7 +1944,11 @@ impl World<'_> {
 
     fn tear_down(&mut self) {
         for memory in 0..self.memories.len() {
-            let handle = self.members.iter().find(|member| member.memory == memory).map(|member| member.handles[0]);
+            let handle = self
+                .members
+                .iter()
+                .find(|member| member.memory == memory)
+                .map(|member| member.handles[0]);
             if let Some(handle) = handle {
                 self.compare(memory, handle);
             }

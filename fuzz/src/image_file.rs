@@ -53,13 +53,16 @@ fn parse(file: &[u8]) -> Option<Image> {
     if file.get(..8)? != MAGIC || half(file, 8)? != 1 {
         return None;
     }
-    let (kind, log2, pages, end) = (half(file, 12)?, word(file, 16)?, word(file, 24)?, word(file, 32)?);
+    let (kind, log2, pages, end) =
+        (half(file, 12)?, word(file, 16)?, word(file, 24)?, word(file, 32)?);
     if half(file, 48)? != crc(&[&file[..48]]) {
         return None;
     }
     let snapshot = match kind {
         0 if log2 == 0 && pages == 0 => None,
-        1 if matches!(log2, 0 | 16) && u128::from(pages) << log2 == u128::from(end) => Some((log2, pages)),
+        1 if matches!(log2, 0 | 16) && u128::from(pages) << log2 == u128::from(end) => {
+            Some((log2, pages))
+        }
         _ => return None,
     };
     let count = count(file)?;
@@ -71,7 +74,8 @@ fn parse(file: &[u8]) -> Option<Image> {
     for number in 0..count {
         let (offset, length) = (word(file, 52 + 16 * number)?, word(file, 60 + 16 * number)?);
         let last = offset.checked_add(length)?;
-        let is_pages = offset.is_multiple_of(GRAIN) && (length.is_multiple_of(GRAIN) || last == end);
+        let is_pages =
+            offset.is_multiple_of(GRAIN) && (length.is_multiple_of(GRAIN) || last == end);
         if length == 0 || offset < floor || last > end || !is_pages {
             return None;
         }
@@ -109,7 +113,8 @@ fn forge(b: &mut Bytes<'_>) -> Vec<u8> {
     let mut floor = 0u64;
     for _ in 0..b.below(6) {
         let offset = floor + b.below(4) * GRAIN;
-        let length = if b.u8().is_multiple_of(4) { 1 + b.below(GRAIN) } else { (1 + b.below(3)) * GRAIN };
+        let length =
+            if b.u8().is_multiple_of(4) { 1 + b.below(GRAIN) } else { (1 + b.below(3)) * GRAIN };
         pieces.push((offset, length));
         floor = (offset + length).next_multiple_of(GRAIN);
     }
@@ -143,7 +148,9 @@ fn forge(b: &mut Bytes<'_>) -> Vec<u8> {
     }
     file.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
     file.extend([0; 4]);
-    file.extend(pieces.iter().flat_map(|(offset, length)| [*offset, *length]).flat_map(u64::to_le_bytes));
+    file.extend(
+        pieces.iter().flat_map(|(offset, length)| [*offset, *length]).flat_map(u64::to_le_bytes),
+    );
     file.extend([0; 4]);
     let seed = b.u8();
     for (_, length) in &pieces {
@@ -205,7 +212,10 @@ static HOST: LazyLock<Host> = LazyLock::new(|| {
     // SAFETY: no arguments, or one that was just made.
     unsafe {
         let engine = wasm_engine_new();
-        Host { store: wasm_store_new(engine) }
+        let store = wasm_store_new(engine);
+        // The store keeps it.
+        wasm_engine_delete(engine);
+        Host { store }
     }
 });
 
@@ -237,13 +247,22 @@ fn compare(handle: P, image: &Image) {
     unsafe {
         // A snapshot decides by itself how large it is.
         let declared = if image.snapshot.is_some() { 0 } else { minimum };
-        let status = wasm_memorytype_try_new(declared, false, 0, true, false, log2 as u8, (&raw mut ty) as P);
+        let status = wasm_memorytype_try_new(
+            declared,
+            false,
+            0,
+            true,
+            false,
+            log2 as u8,
+            (&raw mut ty) as P,
+        );
         assert_eq!(status, OK);
         let status = wasm_memory_new_from_image(HOST.store, ty, handle, (&raw mut memory) as P);
         assert_eq!(status, OK, "a memory of the image");
         wasm_memorytype_delete(ty);
         assert_eq!(wasm_memory_data_size(memory) as u64, length);
-        let ours = core::slice::from_raw_parts(wasm_memory_data(memory).cast::<u8>(), length as usize);
+        let ours =
+            core::slice::from_raw_parts(wasm_memory_data(memory).cast::<u8>(), length as usize);
         let differs = ours.iter().zip(&expected).position(|(ours, expected)| ours != expected);
         assert!(differs.is_none(), "the byte at {differs:?} of {length} is another");
         count_operation();
@@ -251,7 +270,8 @@ fn compare(handle: P, image: &Image) {
         let status = wasm_memory_fill(memory, 0, 0x77, length);
         assert_eq!(status, OK);
         assert_eq!(wasm_memory_reset(memory, handle), OK);
-        let ours = core::slice::from_raw_parts(wasm_memory_data(memory).cast::<u8>(), length as usize);
+        let ours =
+            core::slice::from_raw_parts(wasm_memory_data(memory).cast::<u8>(), length as usize);
         assert!(ours == expected, "after a reset");
         wasm_memory_delete(memory);
         count_operation();
@@ -270,7 +290,8 @@ fn save(b: &mut Bytes<'_>, to: &CString) {
         let count = if b.flag() { b.below(most.min(300) + 1) } else { b.below(most + 1) };
         let seed = b.u8();
         // A value of zero is a piece that an image need not have.
-        let bytes = (0..count).map(|at| if seed == 0 { 0 } else { (at >> 3) as u8 ^ seed }).collect();
+        let bytes =
+            (0..count).map(|at| if seed == 0 { 0 } else { (at >> 3) as u8 ^ seed }).collect();
         pieces.push((offset, bytes));
     }
     let mut image = NULL;
@@ -279,21 +300,33 @@ fn save(b: &mut Bytes<'_>, to: &CString) {
         if snapshot {
             let (mut ty, mut memory) = (NULL, NULL);
             let (pages, log2) = if small { (length, 0) } else { (length / 65_536, 16) };
-            let status = wasm_memorytype_try_new(pages, false, 0, false, false, log2, (&raw mut ty) as P);
+            let status =
+                wasm_memorytype_try_new(pages, false, 0, false, false, log2, (&raw mut ty) as P);
             assert_eq!(status, OK);
             assert_eq!(wasm_memory_try_new(HOST.store, ty, (&raw mut memory) as P), OK);
             wasm_memorytype_delete(ty);
             for (offset, bytes) in &pieces {
-                assert_eq!(wasm_memory_write(memory, *offset, bytes.as_ptr() as P, bytes.len()), OK);
+                assert_eq!(
+                    wasm_memory_write(memory, *offset, bytes.as_ptr() as P, bytes.len()),
+                    OK
+                );
             }
             assert_eq!(wasm_memory_image_from_memory(memory, (&raw mut image) as P), OK);
             wasm_memory_delete(memory);
         } else {
             let segments: Vec<_> = pieces
                 .iter()
-                .map(|(offset, bytes)| Segment { offset: *offset, bytes: bytes.as_ptr(), length: bytes.len() })
+                .map(|(offset, bytes)| Segment {
+                    offset: *offset,
+                    bytes: bytes.as_ptr(),
+                    length: bytes.len(),
+                })
                 .collect();
-            let status = wasm_memory_image_new(segments.as_ptr() as P, segments.len(), (&raw mut image) as P);
+            let status = wasm_memory_image_new(
+                segments.as_ptr() as P,
+                segments.len(),
+                (&raw mut image) as P,
+            );
             assert_eq!(status, OK);
         }
         assert_eq!(wasm_memory_image_save(image, to.as_ptr() as P), OK);
@@ -305,7 +338,9 @@ fn save(b: &mut Bytes<'_>, to: &CString) {
     let read = parse(&file).expect("what was saved is an image");
     let end = match snapshot {
         true => length,
-        false => pieces.iter().map(|(offset, bytes)| offset + bytes.len() as u64).max().unwrap_or(0),
+        false => {
+            pieces.iter().map(|(offset, bytes)| offset + bytes.len() as u64).max().unwrap_or(0)
+        }
     };
     assert_eq!(read.end, end);
     let (mut expected, mut found) = (vec![0u8; end as usize], vec![0u8; end as usize]);
@@ -341,7 +376,11 @@ pub fn run(data: &[u8]) {
     // SAFETY: a path that is text, and a place for a handle.
     let status = unsafe { wasm_memory_image_load(file_path.as_ptr() as P, (&raw mut handle) as P) };
     count_operation();
-    trace!("mode {mode}, {} bytes: status {status}; {:?}", file.len(), expected.as_ref().map(|image| image.end));
+    trace!(
+        "mode {mode}, {} bytes: status {status}; {:?}",
+        file.len(),
+        expected.as_ref().map(|image| image.end)
+    );
     let mut is_expected = expected.is_some();
     if planted(2) && expected.as_ref().is_some_and(|image| image.pieces.len() == 2) {
         is_expected = false;

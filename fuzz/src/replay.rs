@@ -48,7 +48,9 @@ extern "C" fn end(signal: i32) {
 }
 
 fn watch_signals() {
-    for signal in [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT, libc::SIGILL, libc::SIGFPE, libc::SIGALRM] {
+    for signal in
+        [libc::SIGSEGV, libc::SIGBUS, libc::SIGABRT, libc::SIGILL, libc::SIGFPE, libc::SIGALRM]
+    {
         // SAFETY: the handler does only what a handler may.
         unsafe {
             let mut action: libc::sigaction = core::mem::zeroed();
@@ -60,14 +62,19 @@ fn watch_signals() {
 }
 
 fn usage() -> ! {
-    eprintln!("usage: replay TARGET [--seconds N] [--seed N] [--planted N] [--found FILE] [INPUT...]");
+    eprintln!(
+        "usage: replay TARGET [--seconds N] [--seed N] [--planted N] [--found FILE] [INPUT...]"
+    );
     process::exit(2)
 }
 
 fn inputs(path: &Path, into: &mut Vec<PathBuf>) {
     if path.is_dir() {
-        let mut all: Vec<_> =
-            fs::read_dir(path).expect("a folder of inputs").flatten().map(|entry| entry.path()).collect();
+        let mut all: Vec<_> = fs::read_dir(path)
+            .expect("a folder of inputs")
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
         all.sort();
         into.extend(all.into_iter().filter(|path| path.is_file()));
     } else {
@@ -102,7 +109,10 @@ fn main() {
         if std::panic::catch_unwind(|| run(input)).is_err() {
             keep_input();
             let found = FOUND.get().map(|path| path.to_string_lossy().into_owned());
-            eprintln!("{name}: wrong; the input is in {}", found.as_deref().unwrap_or("no file: --found FILE"));
+            eprintln!(
+                "{name}: wrong; the input is in {}",
+                found.as_deref().unwrap_or("no file: --found FILE")
+            );
             process::exit(1);
         }
     };

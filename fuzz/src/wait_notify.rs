@@ -21,10 +21,21 @@ const ALL: u32 = u32::MAX;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Action {
-    Wait { place: usize, wide: bool, expected: u64, timeout: i64 },
-    Notify { place: usize, count: u32 },
+    Wait {
+        place: usize,
+        wide: bool,
+        expected: u64,
+        timeout: i64,
+    },
+    Notify {
+        place: usize,
+        count: u32,
+    },
     /// Another value, then a notify of all.
-    Change { place: usize, value: u32 },
+    Change {
+        place: usize,
+        value: u32,
+    },
     Interrupt,
 }
 
@@ -63,7 +74,9 @@ fn act(action: Action, memory: usize) -> (i32, u32) {
             Action::Wait { place, wide: false, expected, timeout } => {
                 wasm_memory_atomic_wait32(memory, PLACES[place], expected as u32, timeout, at)
             }
-            Action::Notify { place, count } => wasm_memory_atomic_notify(memory, PLACES[place], count, at),
+            Action::Notify { place, count } => {
+                wasm_memory_atomic_notify(memory, PLACES[place], count, at)
+            }
             Action::Change { place, value } => {
                 assert_eq!(wasm_memory_atomic_store32(memory, PLACES[place], value), OK);
                 wasm_memory_atomic_notify(memory, PLACES[place], ALL, at)
@@ -156,9 +169,13 @@ impl<'a> World<'a> {
             let engines = [wasm_engine_new_with_config(config), wasm_engine_new()];
             let stores = [wasm_store_new(engines[0]), wasm_store_new(engines[1])];
             let (mut ty, mut token) = (NULL, NULL);
-            assert_eq!(wasm_memorytype_try_new(1, true, 6, false, true, 16, (&raw mut ty) as P), OK);
+            assert_eq!(
+                wasm_memorytype_try_new(1, true, 6, false, true, 16, (&raw mut ty) as P),
+                OK
+            );
             assert_eq!(wasm_shared_memory_new(engines[0], ty, (&raw mut token) as P), OK);
-            let mut handles = vec![wasm_memory_obtain(stores[0], token), wasm_memory_obtain(stores[1], token)];
+            let mut handles =
+                vec![wasm_memory_obtain(stores[0], token), wasm_memory_obtain(stores[1], token)];
             if exportable {
                 // The same bytes once more, as another process would have them.
                 let (mut fd, mut other) = (0isize, NULL);
@@ -213,7 +230,9 @@ impl<'a> World<'a> {
         count_operation();
         trace!("  worker {worker}: {action:?}");
         self.busy.insert(worker, action);
-        self.threads.tasks[worker].send(Task { action, memory, together }).expect("a thread that works");
+        self.threads.tasks[worker]
+            .send(Task { action, memory, together })
+            .expect("a thread that works");
     }
 
     /// Waits until each has replied or sleeps, and returns what they said.
@@ -228,7 +247,8 @@ impl<'a> World<'a> {
                 self.busy.remove(&reply.worker);
                 replies.push(reply);
             }
-            let can_sleep = |action: &Action| matches!(action, Action::Wait { timeout, .. } if *timeout < 0);
+            let can_sleep =
+                |action: &Action| matches!(action, Action::Wait { timeout, .. } if *timeout < 0);
             if self.busy.values().all(can_sleep) && self.waiters() == self.busy.len() {
                 break;
             }
@@ -306,9 +326,14 @@ impl<'a> World<'a> {
             last = last.max(sleeper.batch);
         }
         let mut left = self.asleep.values().filter(|sleeper| sleeper.place == place);
-        let first_left = left.next().map(|first| left.fold(first.batch, |least, one| least.min(one.batch)));
+        let first_left =
+            left.next().map(|first| left.fold(first.batch, |least, one| least.min(one.batch)));
         if let Some(first_left) = first_left {
-            let in_order = if planted(2) && count > 1 { last < first_left.saturating_sub(1) } else { last <= first_left };
+            let in_order = if planted(2) && count > 1 {
+                last < first_left.saturating_sub(1)
+            } else {
+                last <= first_left
+            };
             assert!(in_order, "who came later woke earlier: {last}, {first_left} of {there}");
         }
     }
@@ -322,7 +347,9 @@ impl<'a> World<'a> {
                 let action = self.wait();
                 self.send(worker, action, None);
                 let replies = self.settle();
-                let Action::Wait { place, wide, expected, timeout } = action else { unreachable!() };
+                let Action::Wait { place, wide, expected, timeout } = action else {
+                    unreachable!()
+                };
                 let is_there = self.is_there(place, wide, expected);
                 let expected = match (self.closed, is_there, timeout) {
                     (true, ..) => Some((CLOSED, 0)),
@@ -334,7 +361,10 @@ impl<'a> World<'a> {
                 assert_eq!((outcome, replies.len()), (expected, usize::from(expected.is_some())));
                 match replies.first() {
                     Some(reply) if reply.result as i32 == WAIT_TIMED_OUT && reply.status == OK => {
-                        assert!(reply.took >= Duration::from_nanos(timeout as u64), "too early: {reply:?}");
+                        assert!(
+                            reply.took >= Duration::from_nanos(timeout as u64),
+                            "too early: {reply:?}"
+                        );
                     }
                     Some(_) => {}
                     None => {
@@ -356,7 +386,10 @@ impl<'a> World<'a> {
                 let (status, count) = act(Action::Interrupt, handle as usize);
                 trace!("interrupt: {count}");
                 let replies = self.settle();
-                assert_eq!((status, count as usize, replies.len()), (OK, self.asleep.len(), self.asleep.len()));
+                assert_eq!(
+                    (status, count as usize, replies.len()),
+                    (OK, self.asleep.len(), self.asleep.len())
+                );
                 for reply in replies {
                     assert_eq!((reply.status, reply.result), (INTERRUPTED, 0));
                     self.asleep.remove(&reply.worker).expect("only who sleeps is interrupted");
@@ -381,7 +414,11 @@ impl<'a> World<'a> {
                     self.handles[at] = wasm_memory_obtain(self.stores[at], self.token);
                 }
                 assert!(!self.handles[at].is_null());
-                assert_eq!(self.waiters(), self.asleep.len(), "deleting a handle changed who waits");
+                assert_eq!(
+                    self.waiters(),
+                    self.asleep.len(),
+                    "deleting a handle changed who waits"
+                );
             }
             _ => {
                 if self.b.u8().is_multiple_of(8) {
@@ -449,20 +486,31 @@ impl<'a> World<'a> {
         let (mut interruptions, mut interrupted) = (0, 0);
         for reply in &replies {
             match (reply.action, reply.status) {
-                (Action::Notify { place, .. } | Action::Change { place, .. }, OK) => counted[place] += reply.result,
+                (Action::Notify { place, .. } | Action::Change { place, .. }, OK) => {
+                    counted[place] += reply.result
+                }
                 (Action::Interrupt, OK) => interruptions += reply.result,
                 (Action::Wait { .. }, INTERRUPTED) => interrupted += 1,
                 (Action::Wait { .. }, CLOSED) => assert!(self.closed, "not closed: {reply:?}"),
-                (Action::Wait { place, wide, expected, timeout }, OK) => match reply.result as i32 {
-                    WAIT_OK => woken[place] += 1,
-                    WAIT_TIMED_OUT => assert!(timeout >= 0, "for ever, and timed out"),
-                    WAIT_MISMATCH => {
-                        let half = wide && PLACES.iter().zip(changed).any(|(at, changed)| changed && *at == PLACES[place] + 4);
-                        let was_there = before[place] == expected as u32;
-                        assert!(changed[place] || half || !was_there, "a mismatch without a change: {reply:?}");
+                (Action::Wait { place, wide, expected, timeout }, OK) => {
+                    match reply.result as i32 {
+                        WAIT_OK => woken[place] += 1,
+                        WAIT_TIMED_OUT => assert!(timeout >= 0, "for ever, and timed out"),
+                        WAIT_MISMATCH => {
+                            let half = wide
+                                && PLACES
+                                    .iter()
+                                    .zip(changed)
+                                    .any(|(at, changed)| changed && *at == PLACES[place] + 4);
+                            let was_there = before[place] == expected as u32;
+                            assert!(
+                                changed[place] || half || !was_there,
+                                "a mismatch without a change: {reply:?}"
+                            );
+                        }
+                        _ => panic!("{reply:?}"),
                     }
-                    _ => panic!("{reply:?}"),
-                },
+                }
                 _ => panic!("{reply:?}"),
             }
             self.asleep.remove(&reply.worker);
@@ -473,8 +521,14 @@ impl<'a> World<'a> {
             let Action::Wait { place, wide, expected, .. } = *action else { unreachable!() };
             // It slept before the change, or found the change and did not sleep.
             let was_there = before[place] == expected as u32;
-            assert!(!changed[place], "{action:?} sleeps, though its value was changed before a notify of all");
-            assert!(was_there || self.asleep.contains_key(worker), "{action:?} sleeps for another value");
+            assert!(
+                !changed[place],
+                "{action:?} sleeps, though its value was changed before a notify of all"
+            );
+            assert!(
+                was_there || self.asleep.contains_key(worker),
+                "{action:?} sleeps for another value"
+            );
             let _ = wide;
             let batch = self.batch;
             self.asleep.entry(*worker).or_insert(Sleeper { place, batch });
