@@ -2357,8 +2357,8 @@ wasm_memory_status_t wasm_memory_copy_within(struct wasm_memory_t *memory,
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
  * `length`: in bytes.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (also for no bytes at an offset past the end),
- * `OVERLAP` (the ranges have a byte in common).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end),
+ * `OVERLAP` (the ranges have a byte in common), `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time.
  * Invalidates: nothing.
@@ -2433,8 +2433,8 @@ WASM_MEMORY_API void wasm_data_segment_delete(struct wasm_data_segment_t *segmen
  *
  * Parameters: `memory`: not consumed; nothing is written on failure. `destination`: in bytes. `segment`: not
  * consumed; a dropped one has no bytes. `source`, `length`: in bytes of the segment.
- * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (of the memory or of the segment; also for no
- * bytes at an offset past the end of either).
+ * Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (of the memory or of the segment; also for no bytes at an
+ * offset past the end of either), `PROTECTED`, `IO`.
  * Ownership: none passes.
  * Threads: one at a time for the memory, any for the segment.
  * Invalidates: nothing.
@@ -3055,8 +3055,8 @@ wasm_memory_status_t wasm_memory_atomic_store16(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
  * constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number
  * before, 0 on failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
- * `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+ * `PROTECTED`, `IO`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -3130,8 +3130,8 @@ wasm_memory_status_t wasm_memory_atomic_store32(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
  * constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number
  * before, 0 on failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
- * `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+ * `PROTECTED`, `IO`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.
@@ -3205,8 +3205,8 @@ wasm_memory_status_t wasm_memory_atomic_store64(struct wasm_memory_t *memory,
  * Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
  * constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number
  * before, 0 on failure; may be NULL.
- * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
- * `OUT_OF_BOUNDS`, looked for in this order.
+ * Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+ * `PROTECTED`, `IO`, looked for in this order.
  * Ownership: none passes.
  * Threads: one at a time; any number on a shared memory.
  * Invalidates: nothing.

@@ -794,6 +794,12 @@ fn make(choice: usize) {
             put("wasm_store_t", wasm_store_new(engine));
         }
         let Some(store) = get("wasm_store_t") else { return };
+        if choice % 16 == 5
+            && let Some(memory) = get("wasm_memory_t")
+        {
+            // Some of what the other calls meet forbids them something.
+            let _ = wasm_memory_protect(memory, 0, PAGE as u64, (choice / 16 % 3) as i32);
+        }
         let mut out = NULL;
         let at = (&raw mut out) as P;
         let shared = choice % 4 == 1;

@@ -1912,11 +1912,6 @@ impl World<'_> {
                 (&raw mut needed) as P,
             )
         };
-        // `PROTECTED` is not listed in the header: what happens then is not modelled.
-        if expected == PROTECTED {
-            count_operation();
-            return;
-        }
         if !same(status, expected) {
             assert_eq!(needed, 0);
             assert!(buffer.iter().all(|byte| *byte == 0xaa));

@@ -292,8 +292,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_store16(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
 /// constants. `offset`: in bytes, a multiple of 2. `operand`: the other number. `out_old`: the number
 /// before, 0 on failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
-/// `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+/// `PROTECTED`, `IO`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -379,8 +379,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_store32(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
 /// constants. `offset`: in bytes, a multiple of 4. `operand`: the other number. `out_old`: the number
 /// before, 0 on failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
-/// `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+/// `PROTECTED`, `IO`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.
@@ -466,8 +466,8 @@ pub unsafe extern "C" fn wasm_memory_atomic_store64(
 /// Parameters: `memory`: not consumed; nothing is written on failure. `op`: one of the `WASM_MEMORY_RMW_`
 /// constants. `offset`: in bytes, a multiple of 8. `operand`: the other number. `out_old`: the number
 /// before, 0 on failure; may be NULL.
-/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `PROTECTED`, `IO`,
-/// `OUT_OF_BOUNDS`, looked for in this order.
+/// Returns: `OK`, `NULL_ARGUMENT`, `INVALID_ARGUMENT` (no such operation), `UNALIGNED`, `BORROWED`, `OUT_OF_BOUNDS`,
+/// `PROTECTED`, `IO`, looked for in this order.
 /// Ownership: none passes.
 /// Threads: one at a time; any number on a shared memory.
 /// Invalidates: nothing.

@@ -113,8 +113,8 @@ pub unsafe extern "C" fn wasm_memory_copy_within(
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `destination`, `source`,
 /// `length`: in bytes.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (also for no bytes at an offset past the end),
-/// `OVERLAP` (the ranges have a byte in common).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (also for no bytes at an offset past the end),
+/// `OVERLAP` (the ranges have a byte in common), `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time.
 /// Invalidates: nothing.
@@ -227,8 +227,8 @@ pub unsafe extern "C" fn wasm_data_segment_delete(segment: *mut wasm_data_segmen
 ///
 /// Parameters: `memory`: not consumed; nothing is written on failure. `destination`: in bytes. `segment`: not
 /// consumed; a dropped one has no bytes. `source`, `length`: in bytes of the segment.
-/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS`, `PROTECTED`, `IO` (of the memory or of the segment; also for no
-/// bytes at an offset past the end of either).
+/// Returns: `OK`, `NULL_ARGUMENT`, `BORROWED`, `OUT_OF_BOUNDS` (of the memory or of the segment; also for no bytes at an
+/// offset past the end of either), `PROTECTED`, `IO`.
 /// Ownership: none passes.
 /// Threads: one at a time for the memory, any for the segment.
 /// Invalidates: nothing.
