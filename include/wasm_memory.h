@@ -3412,7 +3412,7 @@ wasm_memory_status_t wasm_memory_trap_handlers_uninstall(void);
  * destructor, no frame of Go or Rust. It must return on the thread and stack that it was called on, and not be left in
  * another way. The body may call this library, and this function; what functions of the library touch or call back
  * is not ended: a callback that is to be needs a `wasm_memory_catch_trap` of its own. A signal handler that interrupts the body
- * must not touch guards. Signal mask and floating-point environment stay as the body has left them.
+ * must not touch guards. What the body has done to the signal mask stays; rounding modes are the caller's again.
  *
  * A thread without an alternate signal stack gets one with its first call, for as long as it lives.
  *
