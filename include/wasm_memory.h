@@ -3411,7 +3411,8 @@ wasm_memory_status_t wasm_memory_trap_handlers_uninstall(void);
  * The body is left by `longjmp`. So neither it nor what it calls may hold what has to be released: no lock, no C++ object with a
  * destructor, no frame of Go or Rust. It must return on the thread and stack that it was called on, and not be left in
  * another way. The body may call this library, and this function; what functions of the library touch or call back
- * is not ended: a callback that is to be needs a `wasm_memory_catch_trap` of its own. A signal handler that interrupts the body
+ * is not ended: a callback that is to be needs a `wasm_memory_catch_trap` of its own. (Only the functions for single
+ * numbers, which hold nothing, end the body when the pointer for their result leads into a guard.) A signal handler that interrupts the body
  * must not touch guards. What the body has done to the signal mask stays; rounding modes are the caller's again.
  *
  * A thread without an alternate signal stack gets one with its first call, for as long as it lives.

@@ -220,7 +220,7 @@ fn gaps(function: &Function, constants: &[String], known: &[String]) -> Vec<Stri
         let whole = format!("WASM_MEMORY_{}", word.trim_start_matches("WASM_MEMORY_"));
         let named = |kind: &&str| constants.contains(&format!("WASM_MEMORY_{kind}{word}"));
         let is_constant = constants.contains(&whole)
-            || KINDS.iter().any(|kind| named(kind))
+            || KINDS.iter().any(named)
             || word.starts_with('_') && constants.iter().any(|constant| constant.ends_with(word))
             || word.ends_with('_') && constants.iter().any(|constant| constant.starts_with(&whole));
         if is_in_capitals && !is_constant && !OTHERS.contains(&word) {

@@ -1,6 +1,6 @@
 //! Bounds-checked access: whole, or not at all.
 
-use super::boundary::leaf_status;
+use super::boundary::{leaf_status, status};
 use super::memory::{memory_of, wasm_memory_t};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn wasm_memory_read(
     buffer: *mut c_void,
     length: usize,
 ) -> wasm_memory_status_t {
-    leaf_status(|| {
+    status(|| {
         self::buffer(buffer, length, "buffer")?;
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.read_to(offset, buffer.cast(), length) }
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn wasm_memory_write(
     bytes: *const c_void,
     length: usize,
 ) -> wasm_memory_status_t {
-    leaf_status(|| {
+    status(|| {
         buffer(bytes, length, "bytes")?;
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.write_from(offset, bytes.cast(), length) }

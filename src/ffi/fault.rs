@@ -49,6 +49,10 @@ unsafe impl Extensible for wasm_memory_fault_t {
     });
 }
 
+/// C's name for it.
+#[allow(non_camel_case_types, reason = "the C name")]
+type uintptr_t = usize;
+
 /// What ended a call: see `wasm_memory_catch_trap`.
 #[allow(non_camel_case_types, reason = "the C name")]
 #[derive(Clone, Copy)]
@@ -63,7 +67,7 @@ pub struct wasm_memory_trap_t {
     /// The length of the memory in bytes.
     pub byte_length: u64,
     /// The address that was touched.
-    pub address: usize,
+    pub address: uintptr_t,
     /// The memory's (`wasm_memory_view`), which tells which memory it is.
     pub view: *const wasm_memory_view_t,
 }
@@ -74,7 +78,7 @@ unsafe impl Extensible for wasm_memory_trap_t {
         kind: wasm_memory_fault_kind_t,
         offset: u64,
         byte_length: u64,
-        address: usize,
+        address: uintptr_t,
         view: *const wasm_memory_view_t,
     });
 }
@@ -179,7 +183,8 @@ pub extern "C" fn wasm_memory_trap_handlers_uninstall() -> wasm_memory_status_t 
 /// The body is left by `longjmp`. So neither it nor what it calls may hold what has to be released: no lock, no C++ object with a
 /// destructor, no frame of Go or Rust. It must return on the thread and stack that it was called on, and not be left in
 /// another way. The body may call this library, and this function; what functions of the library touch or call back
-/// is not ended: a callback that is to be needs a `wasm_memory_catch_trap` of its own. A signal handler that interrupts the body
+/// is not ended: a callback that is to be needs a `wasm_memory_catch_trap` of its own. (Only the functions for single
+/// numbers, which hold nothing, end the body when the pointer for their result leads into a guard.) A signal handler that interrupts the body
 /// must not touch guards. What the body has done to the signal mask stays; rounding modes are the caller's again.
 ///
 /// A thread without an alternate signal stack gets one with its first call, for as long as it lives.

@@ -340,9 +340,10 @@ impl Memory {
     #[inline]
     fn announce_length(&self, length: usize) {
         match &self.backing {
-            // SAFETY: as in `shape`.
             Backing::Ours(region) => {
-                if let Some(seat) = unsafe { &*region.get() }.as_ref().and_then(Region::seat) {
+                // SAFETY: as in `shape`.
+                let region = unsafe { &*region.get() }.as_ref();
+                if let Some(seat) = region.and_then(Region::seat) {
                     seat.set_length(length);
                 }
             }

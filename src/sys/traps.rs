@@ -1,10 +1,11 @@
 //! Faults that end a call, where the system tells of them by signals. The handlers and the jump are in `trap.c`.
 
 use super::OsError;
-use core::cell::OnceCell;
+use crate::alloc::try_box;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
 
 /// Asked in the handler what is to become of a fault at this address; writes what it has found there. It takes no
 /// lock and allocates nothing.
@@ -103,17 +104,12 @@ struct AlternateStack {
     bytes: usize,
 }
 
-thread_local! {
-    static STACK: OnceCell<Option<AlternateStack>> = const { OnceCell::new() };
-}
-
 /// Enough for the handlers of the host's that ours calls, and for the registers of any processor.
 const STACK_BYTES: usize = 256 << 10;
 
 /// Gives the thread a stack for handlers, if it has none. Without memory for one they run on its own.
 fn arm() -> Result<(), OsError> {
-    // A thread that is ending gets none.
-    let _ = STACK.try_with(|stack| stack.get_or_init(AlternateStack::install).is_some());
+    AlternateStack::give_to_thread();
     // SAFETY: no conditions.
     match unsafe { wasm_memory_trap_set_armed(1) } {
         0 => Ok(()),
@@ -121,7 +117,37 @@ fn arm() -> Result<(), OsError> {
     }
 }
 
+/// Called when a thread ends that has a stack of ours.
+unsafe extern "C" fn take_from_thread(stack: *mut c_void) {
+    // SAFETY: what `give_to_thread` has set, once.
+    drop(unsafe { Box::from_raw(stack.cast::<AlternateStack>()) });
+}
+
 impl AlternateStack {
+    /// The thread's word that keeps its stack. Rust's own variables of threads go too early: a thread may catch traps while
+    /// those that C code has set go, and the system looks again what such code leaves behind.
+    fn key() -> Option<libc::pthread_key_t> {
+        static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
+        *KEY.get_or_init(|| {
+            let mut key = 0;
+            // SAFETY: it writes into the variable passed; the function lives as long as the library.
+            (unsafe { libc::pthread_key_create(&raw mut key, Some(take_from_thread)) } == 0)
+                .then_some(key)
+        })
+    }
+
+    fn give_to_thread() {
+        let Some(key) = Self::key() else { return };
+        let Some(stack) = Self::install() else { return };
+        let Ok(stack) = try_box(stack) else { return };
+        let stack = Box::into_raw(stack);
+        // SAFETY: the key was made by `key`; what is set is what `take_from_thread` expects.
+        if unsafe { libc::pthread_setspecific(key, stack.cast()) } != 0 {
+            // SAFETY: from into_raw right above.
+            drop(unsafe { Box::from_raw(stack) });
+        }
+    }
+
     fn current() -> Option<libc::stack_t> {
         // SAFETY: zeros are a value of the structure, which is for the system to fill.
         let mut current: libc::stack_t = unsafe { core::mem::zeroed() };
