@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -517,7 +518,18 @@ TEST(memories_that_end_within_a_page_have_no_more_than_they_are) {
     host_delete(host);
 }
 
-TEST(reading_makes_nothing_resident) {
+/* Linux 6.7 and later tell what a process has touched; before that, all that is in memory for anybody counts. */
+static bool touching_is_told(void) {
+    struct utsname system;
+    unsigned major = 0, minor = 0;
+    uname(&system);
+    sscanf(system.release, "%u.%u", &major, &minor);
+    if (major > 6 || (major == 6 && minor >= 7)) return true;
+    printf("  skipped: Linux %s does not tell what was touched\n", system.release);
+    return false;
+}
+
+static void reading_makes_nothing_resident_where_that_is_told(void) {
     const host_t host = host_with_bounds(WASM_MEMORY_BOUNDS_GUARDED);
     wasm_memory_t *const memory = memory_of(host, pages_32(64, 64));
     const uintptr_t base = (uintptr_t)wasm_memory_data(memory);
@@ -537,7 +549,7 @@ TEST(reading_makes_nothing_resident) {
     host_delete(host);
 }
 
-TEST(pages_of_images_and_files_are_resident_once_they_are_touched) {
+static void pages_are_resident_once_they_are_touched(void) {
     const host_t host = host_with_bounds(WASM_MEMORY_BOUNDS_GUARDED);
     wasm_memory_t *const prepared = memory_of(host, pages_32(64, 100));
     wasm_memory_image_t *image = NULL;
@@ -575,6 +587,14 @@ TEST(pages_of_images_and_files_are_resident_once_they_are_touched) {
     wasm_memory_image_delete(image);
     close(file);
     host_delete(host);
+}
+
+TEST(reading_makes_nothing_resident) {
+    if (touching_is_told()) reading_makes_nothing_resident_where_that_is_told();
+}
+
+TEST(pages_of_images_and_files_are_resident_once_they_are_touched) {
+    if (touching_is_told()) pages_are_resident_once_they_are_touched();
 }
 
 /* A host's memory: a block of its own. */
