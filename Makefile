@@ -13,13 +13,14 @@ CARGO  ?= cargo
 JOBS   ?= $(shell nproc 2>/dev/null || echo 2)
 MEMCHECK ?= full
 STORM_SECONDS ?= 120
+HARD ?= full
 
 # Found when a target wants it, so that `make help` installs nothing.
 CMAKE = $(eval CMAKE := $$(shell scripts/need cmake))$(or $(CMAKE),$(error cmake is missing, see above))
 CTEST = $(dir $(CMAKE))ctest
 
 .DEFAULT_GOAL := help
-.PHONY: help build install uninstall prefixes demo test test-rust test-c test-hosts spec spec-short test-cargo-c test-memcheck test-tsan test-storm test-density test-model header lint bench bench-smoke bench-hosts bench-hosts-smoke clean
+.PHONY: help build install uninstall prefixes demo test test-rust test-c test-hosts spec spec-short test-cargo-c test-memcheck test-tsan test-storm test-density test-hard test-model header lint bench bench-smoke bench-hosts bench-hosts-smoke clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -125,13 +126,17 @@ test-density: ## Make, write and delete 1000000 memories in one process (takes 5
 	@echo "== density"
 	@target/density/density 1000000
 
+test-hard: ## Try to break the library in every way we know, and print one table (HARD=short: minutes; HARD_PARTS="fuzz ports")
+	@$(MAKE) --no-print-directory install PREFIX=target/prefix WASM_MEMORY_SYMBOL_PREFIX=
+	@WASM_MEMORY_PREFIX="$(abspath target/prefix)" JOBS=$(JOBS) scripts/test-hard $(HARD) $(HARD_PARTS)
+
 header: ## Generate include/wasm_memory.h from the Rust source
 	@UPDATE_HEADER=1 $(CARGO) test --locked --quiet --test header
 
 lint: ## Check formatting, lints and the documentation of the Rust API
 	@echo "== lints"
 	@$(CARGO) fmt --check
-	@for package in benches benches/hosts spec c-tests/misuse/generator bindings/wasm2c/prepare c-tests/hosts/wasm2c/spec; do \
+	@for package in benches benches/hosts fuzz spec c-tests/misuse/generator bindings/wasm2c/prepare c-tests/hosts/wasm2c/spec; do \
 	    $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; done
 	@$(CARGO) clippy --locked --quiet --all-targets -- -D warnings
 	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --quiet --no-deps
