@@ -163,7 +163,10 @@ fn only_sys_knows_the_operating_system() {
     for (room, _) in ROOMS.iter().filter(|(room, _)| *room != "sys") {
         for file in files(room) {
             let text = fs::read_to_string(&file).unwrap();
-            assert!(!paths(&file).foreign.contains("libc"), "{} uses libc", file.display());
+            for bindings in ["libc", "windows_sys"] {
+                let is_used = paths(&file).foreign.contains(bindings);
+                assert!(!is_used, "{} uses {bindings}", file.display());
+            }
             for condition in ["target_os", "cfg(unix", "cfg(windows"] {
                 assert!(!text.contains(condition), "{} asks for {condition}", file.display());
             }
