@@ -217,15 +217,15 @@ unsafe extern "C" fn recognize(address: usize, is_bus_error: c_int, found: *mut 
     let fault = classify_fault(address);
     let is_trap = match fault.kind {
         FaultKind::Guard | FaultKind::Protected => true,
-        // A file that was cut short.
-        FaultKind::Accessible if is_bus_error != 0 => true,
-        // Another thread has made the memory grow meanwhile, and the address is accessible now. If it is not, for a reason
-        // that nobody here knows, it faults again.
+        // Perhaps another thread has made the memory grow meanwhile, and the address is accessible now. If it is not, it
+        // faults again.
         FaultKind::Accessible if trap.address != address => {
             trap.address = address;
             return TRAP_AGAIN;
         }
-        FaultKind::Accessible | FaultKind::Foreign => false,
+        // A file that was cut short; or something that nobody here knows.
+        FaultKind::Accessible => is_bus_error != 0,
+        FaultKind::Foreign => false,
     };
     if !is_trap {
         return TRAP_PASS_ON;
