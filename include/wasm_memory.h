@@ -582,7 +582,7 @@ typedef struct wasm_memory_trap_t {
     /**
      * The address that was touched.
      */
-    size_t address;
+    uintptr_t address;
     /**
      * The memory's (`wasm_memory_view`), which tells which memory it is.
      */

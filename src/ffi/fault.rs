@@ -49,9 +49,8 @@ unsafe impl Extensible for wasm_memory_fault_t {
     });
 }
 
-/// C's name for it.
-#[allow(non_camel_case_types, reason = "the C name")]
-type uintptr_t = usize;
+/// `uintptr_t`: cbindgen would make `size_t` of a `usize`.
+pub type AddressNumber = usize;
 
 /// What ended a call: see `wasm_memory_catch_trap`.
 #[allow(non_camel_case_types, reason = "the C name")]
@@ -67,7 +66,7 @@ pub struct wasm_memory_trap_t {
     /// The length of the memory in bytes.
     pub byte_length: u64,
     /// The address that was touched.
-    pub address: uintptr_t,
+    pub address: AddressNumber,
     /// The memory's (`wasm_memory_view`), which tells which memory it is.
     pub view: *const wasm_memory_view_t,
 }
@@ -78,7 +77,7 @@ unsafe impl Extensible for wasm_memory_trap_t {
         kind: wasm_memory_fault_kind_t,
         offset: u64,
         byte_length: u64,
-        address: uintptr_t,
+        address: AddressNumber,
         view: *const wasm_memory_view_t,
     });
 }
