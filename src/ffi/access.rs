@@ -1,6 +1,6 @@
 //! Bounds-checked access: whole, or not at all.
 
-use super::boundary::{leaf_status, status};
+use super::boundary::{leaf_status, quick_status_and};
 use super::memory::{memory_of, wasm_memory_t};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
@@ -29,11 +29,12 @@ pub unsafe extern "C" fn wasm_memory_read(
     buffer: *mut c_void,
     length: usize,
 ) -> wasm_memory_status_t {
-    status(|| {
+    let body = || {
         self::buffer(buffer, length, "buffer")?;
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.read_to(offset, buffer.cast(), length) }
-    })
+    };
+    quick_status_and(body, |()| ())
 }
 
 /// Copies bytes into the memory.
@@ -52,11 +53,12 @@ pub unsafe extern "C" fn wasm_memory_write(
     bytes: *const c_void,
     length: usize,
 ) -> wasm_memory_status_t {
-    status(|| {
+    let body = || {
         buffer(bytes, length, "bytes")?;
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.write_from(offset, bytes.cast(), length) }
-    })
+    };
+    quick_status_and(body, |()| ())
 }
 
 #[inline]

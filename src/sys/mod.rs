@@ -142,7 +142,21 @@ pub(crate) use traps::*;
 pub(crate) use watch::*;
 pub(crate) use written::*;
 
+use core::ffi::{c_int, c_void};
 use core::fmt;
+
+/// Asked in a handler what is to become of a fault at this address; writes what it has found there. It takes no lock and
+/// allocates nothing.
+pub(crate) type Recognizer =
+    unsafe extern "C" fn(address: usize, is_bus_error: c_int, found: *mut c_void) -> c_int;
+
+/// What a recognizer answers: the fault is not the call's; it ends the call; what faulted would not any more.
+pub(crate) const TRAP_PASS_ON: c_int = 0;
+pub(crate) const TRAP_END: c_int = 1;
+pub(crate) const TRAP_AGAIN: c_int = 2;
+
+/// What a call is that a fault may end.
+pub(crate) type Body = unsafe extern "C" fn(env: *mut c_void);
 
 /// What this host can do, asked once per engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,24 +1,11 @@
 //! Faults that end a call, where the system tells of them by signals. The handlers and the jump are in `trap.c`.
 
-use super::OsError;
+use super::{Body, OsError, Recognizer};
 use crate::alloc::try_box;
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::OnceLock;
-
-/// Asked in the handler what is to become of a fault at this address; writes what it has found there. It takes no
-/// lock and allocates nothing.
-pub(crate) type Recognizer =
-    unsafe extern "C" fn(address: usize, is_bus_error: c_int, found: *mut c_void) -> c_int;
-
-/// What a recognizer answers: the fault is not the call's; it ends the call; what faulted would not any more.
-pub(crate) const TRAP_PASS_ON: c_int = 0;
-pub(crate) const TRAP_END: c_int = 1;
-pub(crate) const TRAP_AGAIN: c_int = 2;
-
-/// What a call is that a fault may end.
-pub(crate) type Body = unsafe extern "C" fn(env: *mut c_void);
 
 unsafe extern "C" {
     fn wasm_memory_trap_install(recognizer: Recognizer) -> c_int;
@@ -74,6 +61,12 @@ pub(crate) unsafe fn catch_trap(
         }
         outcome => Ok(outcome == CAUGHT),
     }
+}
+
+/// Whether there may be calls that a fault ends.
+#[inline]
+pub(crate) fn may_catch_traps() -> bool {
+    ARE_INSTALLED.load(Ordering::Relaxed)
 }
 
 /// As long as this lives, no fault of this thread ends a call that was begun before.

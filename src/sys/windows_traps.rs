@@ -1,17 +1,9 @@
 //! Faults that end a call, on Windows, which tells of them by exceptions. The handler and the jump are in
 //! `trap_windows.c`.
 
-use super::OsError;
+use super::{Body, OsError, Recognizer};
 use core::ffi::{c_int, c_void};
 use core::sync::atomic::{AtomicBool, Ordering};
-
-/// Asked in the handler whether a fault at this address is to end a call; writes what it has found there. It takes no
-/// lock and allocates nothing.
-pub(crate) type Recognizer =
-    unsafe extern "C" fn(address: usize, is_bus_error: c_int, found: *mut c_void) -> c_int;
-
-/// What a call is that a fault may end.
-pub(crate) type Body = unsafe extern "C" fn(env: *mut c_void);
 
 unsafe extern "C" {
     fn wasm_memory_trap_install(recognizer: Recognizer) -> c_int;
@@ -26,7 +18,7 @@ const CAUGHT: c_int = 1;
 const UNARMED: c_int = 2;
 
 /// Whether there has been a handler; without, there is nothing to suspend.
-static WAS_INSTALLED: AtomicBool = AtomicBool::new(false);
+static ARE_INSTALLED: AtomicBool = AtomicBool::new(false);
 
 /// Sets the handler. Fails where the system refuses.
 pub(crate) fn install_trap_handlers(recognizer: Recognizer) -> Result<(), OsError> {
@@ -34,7 +26,7 @@ pub(crate) fn install_trap_handlers(recognizer: Recognizer) -> Result<(), OsErro
     // SAFETY: the recognizer is a function that lives as long as the library, and the caller installs once.
     match unsafe { wasm_memory_trap_install(recognizer) } {
         0 => {
-            WAS_INSTALLED.store(true, Ordering::Relaxed);
+            ARE_INSTALLED.store(true, Ordering::Relaxed);
             Ok(())
         }
         error => Err(OsError(error)),
@@ -65,6 +57,12 @@ pub(crate) unsafe fn catch_trap(
     }
 }
 
+/// Whether there may be calls that a fault ends.
+#[inline]
+pub(crate) fn may_catch_traps() -> bool {
+    ARE_INSTALLED.load(Ordering::Relaxed)
+}
+
 /// As long as this lives, no fault of this thread ends a call that was begun before.
 pub(crate) struct SuspendedTraps(Option<*mut c_void>);
 
@@ -73,7 +71,7 @@ pub(crate) struct SuspendedTraps(Option<*mut c_void>);
 pub(crate) fn suspend_traps() -> SuspendedTraps {
     // SAFETY: no conditions; see the drop.
     SuspendedTraps(
-        WAS_INSTALLED.load(Ordering::Relaxed).then(|| unsafe { wasm_memory_trap_suspend() }),
+        ARE_INSTALLED.load(Ordering::Relaxed).then(|| unsafe { wasm_memory_trap_suspend() }),
     )
 }
 
