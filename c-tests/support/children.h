@@ -7,6 +7,7 @@
 #ifdef _WIN32
 
 #include <errno.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -35,11 +36,14 @@ uint64_t process_mappings(void);
             RUN(name);                                                                 \
     } while (0)
 
-static void *probe_return[5];
+static jmp_buf probe_return;
+
+/* longjmp to a frame unwinds, and from a handler finds nothing to unwind by; to none in particular, it jumps. */
+static inline void without_unwinding(jmp_buf *jump) { ((_JUMP_BUFFER *)jump)->Frame = 0; }
 
 static LONG CALLBACK probe_caught(EXCEPTION_POINTERS *exception) {
     if (exception->ExceptionRecord->ExceptionCode != EXCEPTION_ACCESS_VIOLATION) return EXCEPTION_CONTINUE_SEARCH;
-    __builtin_longjmp(probe_return, 1); /* longjmp would unwind, and finds nothing to unwind by here */
+    longjmp(probe_return, 1);
 }
 
 /* Whether reading, or writing back, the byte at `address` raises an access violation. A handler is set for the probe
@@ -47,7 +51,8 @@ static LONG CALLBACK probe_caught(EXCEPTION_POINTERS *exception) {
 static inline bool faults(volatile uint8_t *address, bool write) {
     void *const handler = AddVectoredExceptionHandler(1, probe_caught);
     volatile bool caught = true;
-    if (__builtin_setjmp(probe_return) == 0) {
+    if (setjmp(probe_return) == 0) {
+        without_unwinding(&probe_return);
         if (write)
             *address = *address;
         else

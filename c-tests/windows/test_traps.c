@@ -75,7 +75,7 @@ TEST(an_address_is_told_apart) {
     scene_delete(&scene);
 }
 
-static void *probe[5];
+static jmp_buf probe;
 static wasm_memory_fault_t in_handler;
 
 static LONG CALLBACK classify(EXCEPTION_POINTERS *exception) {
@@ -83,7 +83,7 @@ static LONG CALLBACK classify(EXCEPTION_POINTERS *exception) {
     if (record->ExceptionCode != EXCEPTION_ACCESS_VIOLATION) return EXCEPTION_CONTINUE_SEARCH;
     in_handler.struct_size = sizeof in_handler;
     wasm_memory_classify_fault((const void *)record->ExceptionInformation[1], &in_handler);
-    __builtin_longjmp(probe, 1);
+    longjmp(probe, 1);
 }
 
 TEST(a_handler_of_the_host_may_ask) {
@@ -91,7 +91,10 @@ TEST(a_handler_of_the_host_may_ask) {
     void *const handler = AddVectoredExceptionHandler(1, classify);
     scene.offset = 3 * PAGE + 5;
     scene.write = true;
-    if (__builtin_setjmp(probe) == 0) touch(&scene);
+    if (setjmp(probe) == 0) {
+        without_unwinding(&probe);
+        touch(&scene);
+    }
     RemoveVectoredExceptionHandler(handler);
     CHECK_EQ(scene.steps, 1);
     CHECK_EQ(in_handler.kind, WASM_MEMORY_FAULT_GUARD);
@@ -193,19 +196,29 @@ TEST(catches_nest_and_reach_deep) {
 
 /* ---- what is not ours ---- */
 
-static void *host_return[5];
+static jmp_buf host_return;
 static volatile int host_saw;
 
 static LONG CALLBACK of_the_host(EXCEPTION_POINTERS *exception) {
     if (exception->ExceptionRecord->ExceptionCode != EXCEPTION_ACCESS_VIOLATION) return EXCEPTION_CONTINUE_SEARCH;
     host_saw++;
-    __builtin_longjmp(host_return, 1);
+    longjmp(host_return, 1);
+}
+
+static void touch_before_the_host(void *env) {
+    if (setjmp(host_return) == 0) {
+        without_unwinding(&host_return);
+        touch(env);
+    }
 }
 
 static void touch_what_is_foreign(void *env) {
     void *const foreign = VirtualAlloc(NULL, PAGE, MEM_RESERVE, PAGE_NOACCESS);
     (void)env;
-    if (__builtin_setjmp(host_return) == 0) *(volatile uint8_t *)foreign = 1;
+    if (setjmp(host_return) == 0) {
+        without_unwinding(&host_return);
+        *(volatile uint8_t *)foreign = 1;
+    }
     VirtualFree(foreign, 0, MEM_RELEASE);
 }
 
@@ -222,12 +235,12 @@ TEST(what_is_no_memory_or_in_no_catch_goes_to_the_host) {
         CHECK_STATUS(wasm_memory_catch_trap(touch_what_is_foreign, NULL, NULL), WASM_MEMORY_OK);
         CHECK_EQ(host_saw, 1);
         scene.offset = 2 * PAGE;
-        if (__builtin_setjmp(host_return) == 0) touch(&scene);
+        touch_before_the_host(&scene);
         CHECK_EQ(host_saw, 2);
         CHECK_STATUS(caught(&scene, 2 * PAGE, true, &trap), WASM_MEMORY_OUT_OF_BOUNDS);
         CHECK_EQ(host_saw, 2);
         CHECK_STATUS(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_OK);
-        if (__builtin_setjmp(host_return) == 0) touch(&scene);
+        touch_before_the_host(&scene);
         CHECK_EQ(host_saw, 3);
         RemoveVectoredExceptionHandler(handler);
     }
@@ -237,7 +250,7 @@ TEST(what_is_no_memory_or_in_no_catch_goes_to_the_host) {
 /* A callback of the library's is outside of the catch that it runs in. */
 static void touch_while_lent(void *env, uint8_t *data, size_t length) {
     (void)data, (void)length;
-    if (__builtin_setjmp(host_return) == 0) touch(env);
+    touch_before_the_host(env);
 }
 
 static void lend(void *env) {
