@@ -149,16 +149,18 @@ pub(crate) fn map(bytes: usize, room: usize) -> Result<NonNull<u8>, OsError> {
     anonymous(ptr::null_mut(), bytes, READ_WRITE, 0)
 }
 
-/// Where the kernel has `room` free bytes behind `bytes`, or half of that, and so on: it is asked for all of them, for
-/// a moment.
+/// Where the kernel has half of `room` free behind `bytes`, or half of that, and so on: it is asked for all of `room`,
+/// for a moment. The other half stays before the place: it may be what another memory has behind it.
 fn free_place(bytes: usize, mut room: usize) -> Option<*mut u8> {
-    while room != 0 {
+    const GRANULE: usize = 1 << 16;
+    while room >= GRANULE {
         if let Some(all) = bytes.checked_add(room)
-            && let Ok(place) = reserve(all)
+            && let Ok(start) = reserve(all)
         {
             // SAFETY: the mapping was made right above and nobody knows of it.
-            unsafe { release(place, all) }.ok()?;
-            return Some(place.as_ptr());
+            unsafe { release(start, all) }.ok()?;
+            let ahead = (room >> 1) & !GRANULE.wrapping_sub(1);
+            return Some(start.as_ptr().wrapping_add(ahead));
         }
         room >>= 1;
     }
