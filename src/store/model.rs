@@ -6,11 +6,17 @@ use crate::image::MemoryImage;
 use crate::memory::{Memory, SharedMemory};
 use crate::types::{IndexType, MemoryType};
 use crate::units::{PageSize, Pages};
-use crate::{BoundsPolicy, Policy};
 use std::collections::BTreeMap;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+
+/// What the store itself does not see.
+#[cfg(test)]
+mod policies {
+    pub(super) use crate::plan::{BoundsPolicy, Policy};
+}
+use policies::{BoundsPolicy, Policy};
 
 const PAGE: u64 = 65_536;
 const MOST_PAGES: u64 = 12;
