@@ -2786,7 +2786,7 @@ wasm_memory_status_t wasm_memory_unmap(struct wasm_memory_t *memory,
 /**
  * Sets what may be done with a range, by the guest and through this interface, whose functions answer `PROTECTED` where
  * the guest would fault. The bytes stay. Protections stay when the memory grows, and go with another protection,
- * `wasm_memory_unmap`, `wasm_memory_map_file` or `wasm_memory_reset`.
+ * `wasm_memory_unmap`, `wasm_memory_map_file` or `wasm_memory_reset`. While there is one, the memory does not move.
  *
  * Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `length`: in bytes, multiples of
  * `map_alignment_bytes` (stats). `protection`: a constant.

@@ -729,6 +729,39 @@ mod tests {
     }
 
     #[test]
+    fn a_memory_with_a_protection_stays_and_says_why_it_cannot_grow() {
+        if !sys::host().has_mappings {
+            return;
+        }
+        let reservation = Some(327_680);
+        let policy = Policy { may_move: true, reservation, ..Policy::default() };
+        let engine = Engine::new(policy).unwrap();
+        let memory = Memory::new(&engine, i32_type(4, Some(64))).unwrap();
+        let page = memory.stats().map_alignment_bytes;
+        memory.protect(0, page, sys::Protection::Read).unwrap();
+        let refused = memory.grow(Pages(3)).unwrap_err();
+        assert!(refused.to_string().contains("wasm_memory_protect"), "{refused}");
+        memory.protect(0, page, sys::Protection::ReadWrite).unwrap();
+        assert_eq!(memory.grow(Pages(3)), Ok(Pages(4)));
+    }
+
+    #[test]
+    fn a_memory_in_a_slot_may_have_what_the_slot_has_and_says_so() {
+        if !sys::host().has_mappings {
+            return;
+        }
+        let options = PoolOptions { slot_bytes: 262_144, ..PoolOptions::default() };
+        let reservation = Some(327_680);
+        let policy = Policy { pool: Some(options), reservation, ..Policy::default() };
+        let engine = Engine::new(policy).unwrap();
+        let memory = Memory::new(&engine, i32_type(2, Some(64))).unwrap();
+        let stats = memory.stats();
+        assert!(memory.grow(Pages(3)).is_err());
+        assert_eq!(stats.reserved_bytes, 262_144);
+        assert_eq!(memory.grow(Pages(2)), Ok(Pages(2)));
+    }
+
+    #[test]
     fn a_moved_memory_gets_the_room_that_the_options_say() {
         let policy = Policy {
             bounds: BoundsPolicy::Checked,

@@ -326,6 +326,18 @@ pub enum Error {
         /// The bytes that it got.
         reserved: u64,
     },
+    /// Growth past the reservation of a memory that may move, but not with what it has.
+    #[error(
+        "growing to {wanted} bytes passes the {reserved} bytes reserved for this memory, which may move \
+         (wasm_config_memory_may_move_set), but not while files are mapped into it or ranges of it are protected: undo \
+         that first (wasm_memory_unmap, wasm_memory_protect), or set memory_reservation to at least {wanted}"
+    )]
+    PinnedReservationExceeded {
+        /// The size asked for, in bytes.
+        wanted: u64,
+        /// The bytes reserved.
+        reserved: u64,
+    },
     /// Growth past what a memory got when there was no room for its reservation.
     #[error(
         "growing to {wanted} bytes passes the {reserved} bytes that this memory got when the process had no room \
@@ -452,6 +464,7 @@ impl Error {
             Self::ReservationExceeded { .. }
             | Self::SharedReservationExceeded { .. }
             | Self::ReducedReservationExceeded { .. }
+            | Self::PinnedReservationExceeded { .. }
             | Self::Unaddressable { .. }
             | Self::HostMaximumExceeded { .. }
             | Self::SlotTooSmall { .. }

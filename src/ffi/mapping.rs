@@ -94,7 +94,7 @@ pub unsafe extern "C" fn wasm_memory_unmap(
 
 /// Sets what may be done with a range, by the guest and through this interface, whose functions answer `PROTECTED` where
 /// the guest would fault. The bytes stay. Protections stay when the memory grows, and go with another protection,
-/// `wasm_memory_unmap`, `wasm_memory_map_file` or `wasm_memory_reset`.
+/// `wasm_memory_unmap`, `wasm_memory_map_file` or `wasm_memory_reset`. While there is one, the memory does not move.
 ///
 /// Parameters: `memory`: not consumed; nothing is changed on failure. `offset`, `length`: in bytes, multiples of
 /// `map_alignment_bytes` (stats). `protection`: a constant.

@@ -149,6 +149,7 @@ pub(super) const fn of(error: &Error) -> wasm_memory_status_t {
         Error::ReservationExceeded { .. }
         | Error::SharedReservationExceeded { .. }
         | Error::ReducedReservationExceeded { .. }
+        | Error::PinnedReservationExceeded { .. }
         | Error::OutOfMemory { .. }
         | Error::Unaddressable { .. }
         | Error::HostMaximumExceeded { .. }

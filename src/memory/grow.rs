@@ -219,7 +219,7 @@ impl Memory {
             Ok(()) => return Ok(()),
             Err(refused) => refused,
         };
-        // Mappings of the host's files cannot be moved along.
+        // Mappings of the host's files and protections cannot be moved along.
         if self.is_shared() || !engine.policy().may_move || self.borrow.is_overlaid() {
             let (wanted, reserved) = (length as u64, reserved as u64);
             return Err(match refused {
@@ -228,6 +228,9 @@ impl Memory {
                     engine.out_of_memory(Purpose::Grow, more, os)
                 }
                 None if self.is_shared() => Error::SharedReservationExceeded { wanted, reserved },
+                None if engine.policy().may_move => {
+                    Error::PinnedReservationExceeded { wanted, reserved }
+                }
                 None if region.is_reduced(engine.host()) => {
                     Error::ReducedReservationExceeded { wanted, reserved }
                 }

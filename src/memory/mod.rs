@@ -408,9 +408,11 @@ impl Memory {
             Some(region) => {
                 let layout = region.layout();
                 let (reserved, guard, bounds) = (layout.reserved, layout.after, layout.bounds);
-                Shape { reserved, guard, open: region.open_bytes(), bounds }
+                let slot_bytes = self.engine.slot_bytes(region).unwrap_or(u64::MAX);
+                let usable = slot_bytes.min(reserved as u64);
+                Shape { reserved, usable, guard, open: region.open_bytes(), bounds }
             }
-            None => Shape { reserved: 0, guard: 0, open: 0, bounds: Bounds::Checked },
+            None => Shape { reserved: 0, usable: 0, guard: 0, open: 0, bounds: Bounds::Checked },
         };
         match &self.backing {
             // SAFETY: the memory is used by one thread at a time (it is not Sync, and the C ABI asks it
@@ -422,7 +424,8 @@ impl Memory {
                 // Where nothing was asked to be reserved, any growth may move the bytes.
                 let reserved = made.reserved.max(self.byte_length());
                 let (guard, bounds) = (made.guard, made.bounds);
-                Shape { reserved, guard, open: made.byte_size(), bounds }
+                let usable = reserved as u64;
+                Shape { reserved, usable, guard, open: made.byte_size(), bounds }
             }
         }
     }
@@ -477,7 +480,7 @@ impl Memory {
         let peak = self.extras.get().map_or(0, |extras| extras.peak.load(Ordering::Relaxed));
         Stats {
             byte_length,
-            reserved_bytes: shape.reserved as u64,
+            reserved_bytes: shape.usable,
             guard_bytes: shape.guard as u64,
             committed_bytes: shape.open as u64,
             // Nothing but a reset makes a memory smaller.
@@ -515,6 +518,8 @@ impl Memory {
 /// See [`Memory::shape`].
 struct Shape {
     reserved: usize,
+    /// What of it the memory may have: a pool's slots may be smaller.
+    usable: u64,
     guard: usize,
     open: usize,
     bounds: Bounds,
