@@ -50,6 +50,7 @@ static bool check_fault(const void *address, wasm_memory_fault_kind_t kind, cons
                         int line) {
     const wasm_memory_fault_t fault = fault_at(address);
     bool holds = check_equal((uint64_t)fault.kind, (uint64_t)kind, file, line, "kind");
+    uint64_t offset;
     if (kind == WASM_MEMORY_FAULT_FOREIGN) {
         holds = check_equal(fault.offset, 0, file, line, "offset of what is foreign") && holds;
         holds = check_equal(fault.byte_length, 0, file, line, "length of what is foreign") && holds;
@@ -57,9 +58,9 @@ static bool check_fault(const void *address, wasm_memory_fault_kind_t kind, cons
     }
     holds = check_report(fault.view == wasm_memory_view(memory), file, line, "the memory's view", ": it is another") &&
             holds;
-    holds = check_equal(fault.offset, (uintptr_t)address - (uintptr_t)wasm_memory_view(memory)->base, file, line,
-                        "offset") &&
-            holds;
+    /* In 64 bits, on every host. */
+    offset = (uint64_t)(uintptr_t)address - (uint64_t)(uintptr_t)wasm_memory_view(memory)->base;
+    holds = check_equal(fault.offset, offset, file, line, "offset") && holds;
     return check_equal(fault.byte_length, wasm_memory_view(memory)->byte_length, file, line, "length") && holds;
 }
 /* What is at the address: of `memory`, or of none if it is foreign. */

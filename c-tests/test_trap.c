@@ -82,7 +82,8 @@ static bool check_trap(wasm_memory_trap_t trap, wasm_memory_fault_kind_t kind, c
     const wasm_memory_view_t *const view = memory == NULL ? NULL : wasm_memory_view(memory);
     bool holds = check_equal(trap.struct_size, sizeof trap, file, line, "struct_size");
     holds = check_equal((uint64_t)trap.kind, (uint64_t)kind, file, line, "kind") && holds;
-    holds = check_equal(trap.offset, view == NULL ? 0 : (uintptr_t)address - (uintptr_t)view->base, file, line, "offset") &&
+    holds = check_equal(trap.offset, view == NULL ? 0 : (uint64_t)(uintptr_t)address - (uint64_t)(uintptr_t)view->base, file,
+                        line, "offset") &&
             holds;
     holds = check_equal(trap.byte_length, view == NULL ? 0 : view->byte_length, file, line, "length") && holds;
     holds = check_equal(trap.address, (uintptr_t)address, file, line, "address") && holds;

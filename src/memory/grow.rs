@@ -28,12 +28,17 @@ impl Memory {
         self.borrow.check_writable().ok()?;
         let Backing::Ours(region) = &self.backing else { return None };
         // SAFETY: as in `make_room`.
-        let open = unsafe { &*region.get() }.as_ref()?.open_bytes();
+        let region = unsafe { &*region.get() }.as_ref()?;
+        let open = region.open_bytes();
         let current = Pages(self.view.byte_length() as u64 >> self.ty.page_size().log2());
         let wanted = current.checked_add(delta).filter(|wanted| *wanted <= self.growth_limit)?;
         let length = wanted.host_bytes(self.ty.page_size()).filter(|length| *length <= open)?;
         if delta != Pages(0) {
-            self.set_length(length);
+            self.set_view_length(length);
+            if let Some(seat) = region.seat() {
+                seat.set_length(length);
+            }
+            Counters::add_one(&self.counters.grow_count);
         }
         Some(current)
     }
@@ -123,10 +128,14 @@ impl Memory {
     }
 
     fn set_length(&self, length: usize) {
-        // Release: who sees the length sees the pages behind it open.
-        self.view.byte_length.store(length, Ordering::Release);
+        self.set_view_length(length);
         self.announce_length(length);
         Counters::add_one(&self.counters.grow_count);
+    }
+
+    pub(super) fn set_view_length(&self, length: usize) {
+        // Release: who sees the length sees the pages behind it open.
+        self.view.byte_length.store(length, Ordering::Release);
     }
 
     /// For the stats: a growth has failed.

@@ -259,8 +259,7 @@ impl Memory {
 
     fn set_length_only(&self, length: usize) {
         self.count_change(self.view.byte_length(), length);
-        // Release: who sees the length sees the pages behind it open.
-        self.view.byte_length.store(length, Ordering::Release);
+        self.set_view_length(length);
         self.announce_length(length);
     }
 }
