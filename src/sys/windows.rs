@@ -429,6 +429,12 @@ pub(crate) fn advise_small_pages(_address: NonNull<u8>, _bytes: usize) {}
 /// As above.
 pub(crate) fn advise_huge_pages(_address: NonNull<u8>, _bytes: usize) {}
 
+/// Gives back a whole mapping of a file, of which there are none here.
+///
+/// # Safety
+/// None needed: there is never such a mapping.
+pub(crate) unsafe fn release_file(_address: NonNull<u8>, _bytes: usize) {}
+
 /// Gives mappings back, from the start of one to the end of one.
 ///
 /// # Safety
