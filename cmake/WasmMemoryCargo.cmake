@@ -82,6 +82,7 @@ function(wasm_memory_cargo_build name prefix headers)
         list(APPEND commands
             COMMAND "${CMAKE_COMMAND}" "-DLINKER=${CMAKE_LINKER}" "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DNM=${CMAKE_NM}"
                     "-DAR=${CMAKE_AR}" "-DSOURCE=${made_static}" "-DRESULT=${aside}/${static}" "-DPREFIX=${prefix}"
+                    "-DHEADER=${CMAKE_CURRENT_SOURCE_DIR}/include/wasm_memory.h"
                     -P "${CMAKE_CURRENT_SOURCE_DIR}/cmake/one_object.cmake")
     elseif(prefix)
         message(FATAL_ERROR "WASM_MEMORY_SYMBOL_PREFIX needs a system with ELF files, and ld, objcopy, nm and ar of "

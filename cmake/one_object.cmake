@@ -5,8 +5,9 @@
 #
 #   LINKER OBJCOPY NM AR   the tools
 #   SOURCE RESULT          the two libraries
+#   HEADER                 the header that declares the functions of the API
 #   PREFIX                 what the functions of the API are to start with besides
-foreach(variable LINKER OBJCOPY NM AR SOURCE RESULT)
+foreach(variable LINKER OBJCOPY NM AR SOURCE RESULT HEADER)
     if(NOT ${variable})
         message(FATAL_ERROR "one_object.cmake: ${variable} is not set")
     endif()
@@ -28,6 +29,14 @@ string(REGEX MATCHALL " T wasm_[a-z0-9_]+" functions "${said}")
 list(TRANSFORM functions REPLACE "^ T " "")
 list(SORT functions)
 list(REMOVE_DUPLICATES functions)
+# The functions of the library's C part have such names too, and are nobody else's.
+file(READ "${HEADER}" header)
+foreach(name IN LISTS functions)
+    string(FIND "${header}" "${name}(" at)
+    if(at EQUAL -1)
+        list(REMOVE_ITEM functions ${name})
+    endif()
+endforeach()
 if(NOT functions)
     string(SUBSTRING "${complaints}" 0 1000 complaints)
     message(FATAL_ERROR "${NM} finds none of the functions of the API in ${SOURCE}: ${complaints}")
