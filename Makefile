@@ -135,6 +135,7 @@ header: ## Generate include/wasm_memory.h from the Rust source
 
 lint: ## Check formatting, lints and the documentation of the Rust API
 	@echo "== lints"
+	@! git ls-files --cached --ignored --exclude-standard 2>/dev/null | grep . || { echo "these are built, and committed"; exit 1; }
 	@$(CARGO) fmt --check
 	@for package in benches benches/hosts fuzz spec c-tests/misuse/generator bindings/wasm2c/prepare c-tests/hosts/wasm2c/spec; do \
 	    $(CARGO) fmt --manifest-path $$package/Cargo.toml --check || exit 1; done
