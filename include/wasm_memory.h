@@ -3462,7 +3462,8 @@ wasm_memory_status_t wasm_memory_stats(const struct wasm_memory_t *memory,
 
 /**
  * Fills in what a store's memories have and what has happened to them. For polling: it takes about a microsecond, however many
- * memories there are, and holds up nobody who makes, grows or deletes one for longer.
+ * memories there are, and holds up nobody who makes, grows or deletes one for longer. After the growth of a shared memory, or if
+ * other processes have one, it takes about ten nanoseconds more for each shared memory that the store has.
  *
  * Parameters: `store`: not consumed. `out`: the caller sets its `struct_size`; the fields that fit are
  * written whole, all 0 on failure, and `struct_size` is left alone.

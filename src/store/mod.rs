@@ -115,7 +115,7 @@ impl Store {
     }
 
     /// What the store's memories have and what has happened to them. Takes no longer than making a few memories does,
-    /// however many there are.
+    /// however many there are; but shared ones are looked at one by one when any has grown, or if other processes have one.
     ///
     /// ```
     /// use wasm_memory::{Engine, IndexType, MemoryType, Pages, Policy, Store, StoreStats};
