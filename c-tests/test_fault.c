@@ -851,7 +851,9 @@ static bool churned_makes_sense(uintptr_t address) {
     if (fault.kind == WASM_MEMORY_FAULT_FOREIGN)
         return fault.view == NULL && fault.offset == 0 && fault.byte_length == 0;
     if (fault.view == NULL || fault.byte_length % PAGE != 0 || fault.byte_length > CHURN_PAGES * PAGE) return false;
+#ifndef HOST_IS_THE_HEAP /* whose blocks begin within pages */
     if ((address - fault.offset) % host_page != 0) return false;
+#endif
     if (fault.kind == WASM_MEMORY_FAULT_ACCESSIBLE) return fault.offset < fault.byte_length;
     return fault.kind == WASM_MEMORY_FAULT_GUARD && fault.offset >= fault.byte_length;
 }

@@ -213,6 +213,26 @@ TEST(a_file_is_mapped_from_behind_its_first_five_gib) {
     host_delete(host);
 }
 
+/* What a fault is can be asked everywhere; to end a call by one takes more. */
+TEST(faults_are_told_and_caught_or_refused_with_a_sentence) {
+    const host_t host = host_default();
+    wasm_memory_t *const memory = memory_of(host, pages_32(1, 1));
+    wasm_memory_fault_t fault;
+    memset(&fault, 0, sizeof fault);
+    fault.struct_size = sizeof fault;
+    CHECK_STATUS(wasm_memory_classify_fault(wasm_memory_data(memory) + 5, &fault), WASM_MEMORY_OK);
+    CHECK_EQ(fault.kind, WASM_MEMORY_FAULT_ACCESSIBLE);
+    CHECK_EQ(fault.offset, 5);
+#ifdef HOST_IS_THE_HEAP
+    CHECK_STATUS(wasm_memory_trap_handlers_install(), WASM_MEMORY_UNSUPPORTED);
+#else
+    CHECK_STATUS(wasm_memory_trap_handlers_install(), WASM_MEMORY_OK);
+    CHECK_STATUS(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_OK);
+#endif
+    wasm_memory_delete(memory);
+    host_delete(host);
+}
+
 int main(void) {
     RUN(numbers_are_little_endian);
     RUN(atomic_numbers_are_little_endian);
@@ -220,5 +240,6 @@ int main(void) {
     RUN(no_offset_or_length_is_cut);
     RUN(a_memory_of_two_gib_less_a_page_works_to_its_ends);
     RUN(a_file_is_mapped_from_behind_its_first_five_gib);
+    RUN(faults_are_told_and_caught_or_refused_with_a_sentence);
     return check_finish();
 }
