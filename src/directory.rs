@@ -22,9 +22,9 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering
 
 /// How many places near to each other a key is looked for in.
 const NEAR: usize = 8;
-/// How many ranges may be filed under one key. More than three do not fit beside each other; hosts may claim the same
-/// bytes for several of their memories.
-const ALIKE: usize = 6;
+/// How many ranges that hosts claim may be filed under one key, be it for several of their memories. Of other ranges, more
+/// than three do not fit beside each other, and those have a place whatever is claimed.
+const CLAIMS_ALIKE: usize = 4;
 /// The first table has so many places, a power of two.
 const PLACES_FIRST: usize = 64;
 
@@ -214,8 +214,8 @@ impl Entry {
         let mut lock = filing();
         let (start, end) = (range.start, AtomicUsize::new(range.end));
         let filed = try_box(Filed { start, end, purpose, next: ptr::null_mut() })?;
+        let keys = Keys::of(&range, filed.is_protection());
         let filed = NonNull::from(Box::leak(filed));
-        let keys = Keys::of(&range);
         if let Err(error) = lock.file(filed, keys, Keys::NONE) {
             lock.free_later(filed);
             return Err(error);
@@ -249,11 +249,15 @@ impl Entry {
     pub(crate) fn resize_to(&self, end: usize) -> Result<(), Error> {
         let mut lock = filing();
         let range = self.range();
-        let (old, new) = (Keys::of(&range), Keys::of(&(range.start..end)));
+        let is_protection = self.filed().is_protection();
+        let (old, new) =
+            (Keys::of(&range, is_protection), Keys::of(&(range.start..end), is_protection));
         // Under the new keys first, and then the new length: who looks for an address of the old range finds it all
         // the time.
         lock.file(self.0, new, old)?;
         self.filed().end.store(end, Ordering::SeqCst);
+        // Who looked under the new keys before it was there, and looks under the old ones from now on, looks again.
+        RESIZES.fetch_add(1, Ordering::SeqCst);
         lock.take_out(self.0, old, new);
         Ok(())
     }
@@ -262,7 +266,8 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let mut lock = filing();
-        lock.take_out(self.0, Keys::of(&self.range()), Keys::NONE);
+        let keys = Keys::of(&self.range(), self.filed().is_protection());
+        lock.take_out(self.0, keys, Keys::NONE);
         lock.free_later(self.0);
     }
 }
@@ -278,7 +283,7 @@ struct Keys {
 impl Keys {
     const NONE: Self = Self { class: 0, keys: None };
 
-    fn of(range: &Range<usize>) -> Self {
+    fn of(range: &Range<usize>, is_protection: bool) -> Self {
         if range.is_empty() {
             return Self::NONE;
         }
@@ -286,7 +291,10 @@ impl Keys {
         let bytes = range.end.wrapping_sub(range.start).max(16);
         let class = usize::BITS.wrapping_sub(bytes.wrapping_sub(1).leading_zeros());
         let last = range.end.wrapping_sub(1);
-        Self { class, keys: Some([key(class, range.start), key(class, last)]) }
+        Self {
+            class,
+            keys: Some([key(class, range.start, is_protection), key(class, last, is_protection)]),
+        }
     }
 
     fn contains(&self, key: usize) -> bool {
@@ -302,17 +310,24 @@ impl Keys {
     }
 }
 
+/// What the keys of protected ranges differ by, so that they are apart from those of memories: whole pages have small
+/// granules, and the first bit is free.
+const OF_PROTECTIONS: usize = (1 << (usize::BITS - 1)) | 0x005a_5a40;
+
 /// The key of the granule of a class that an address lies in.
-fn key(class: u32, address: usize) -> usize {
+fn key(class: u32, address: usize, is_protection: bool) -> usize {
     // In the largest class there is one granule.
     let granule = address.checked_shr(class).unwrap_or(0);
-    (granule << 6) | class as usize
+    let key = (granule << 6) | class as usize;
+    if is_protection { key ^ OF_PROTECTIONS } else { key }
 }
 
 /// What a reader counts itself in.
 static READERS: AtomicUsize = AtomicUsize::new(0);
 /// Which classes have ranges of memories, and which have protected ones: one bit for each.
 static CLASSES: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
+/// How many ranges have got other keys.
+static RESIZES: AtomicUsize = AtomicUsize::new(0);
 static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
 static FILING: TryLock<Filing> = TryLock::new(Filing {
     in_class: [[0; 64]; 2],
@@ -389,13 +404,18 @@ impl Table {
         true
     }
 
-    /// How many ranges are under a key.
-    fn count(&self, key: usize) -> usize {
-        let is_one = |place: &&Place| {
-            place.key.load(Ordering::Relaxed) == key
-                && !place.filed.load(Ordering::Relaxed).is_null()
-        };
-        self.near(key).filter(is_one).count()
+    /// Whether another range may be filed under a key. For who has the lock.
+    fn has_room(&self, key: usize, is_claim: bool) -> bool {
+        let own = self.near(key).filter(|place| place.key.load(Ordering::Relaxed) == key);
+        // SAFETY: null, or a range that is freed by whoever has the lock, after it was taken out.
+        let alike = own.filter_map(|place| unsafe { place.filed.load(Ordering::Relaxed).as_ref() });
+        let (mut ranges, mut claims) = (0usize, 0usize);
+        for filed in alike {
+            ranges = ranges.wrapping_add(1);
+            claims = claims.wrapping_add(usize::from(filed.is_claim()));
+        }
+        // No table is large enough for more.
+        ranges < NEAR && !(is_claim && claims >= CLAIMS_ALIKE)
     }
 }
 
@@ -415,9 +435,11 @@ impl Filing {
             Some(table) => table,
             None => self.replace(PLACES_FIRST)?,
         };
+        // SAFETY: it is freed by whoever has the lock, later.
+        let is_claim = unsafe { filed.as_ref() }.is_claim();
         for key in keys.without(already) {
             // More of the same are not found. They are a host's, which says that all of them have the same bytes.
-            if table.count(key) >= ALIKE {
+            if !table.has_room(key, is_claim) {
                 continue;
             }
             while !table.put(key, filed.as_ptr()) {
@@ -562,15 +584,21 @@ impl Finding {
 /// allocate.
 pub(crate) fn find(address: usize) -> Option<Finding> {
     READERS.fetch_add(1, Ordering::SeqCst);
-    let found = find_counted(address);
+    let found = loop {
+        let resizes = RESIZES.load(Ordering::SeqCst);
+        let found = find_counted(address);
+        // Nobody is waited for: what is counted here is done.
+        if found.is_some() || RESIZES.load(Ordering::SeqCst) == resizes {
+            break found;
+        }
+    };
     READERS.fetch_sub(1, Ordering::SeqCst);
     found
 }
 
 fn find_counted(address: usize) -> Option<Finding> {
-    let [of_memories, of_protections] = &CLASSES;
     let mut best: Option<Finding> = None;
-    each_around(address, of_memories, |filed| {
+    each_around(address, false, |filed| {
         let Some((base, seat)) = filed.resident(address) else { return false };
         let Some((view, length)) = seat.read() else { return false };
         let finding = Finding { view, base, length, is_protected: false };
@@ -582,7 +610,7 @@ fn find_counted(address: usize) -> Option<Finding> {
     });
     let mut finding = best?;
     if finding.is_inside(address) {
-        each_around(address, of_protections, |_| {
+        each_around(address, true, |_| {
             finding.is_protected = true;
             true
         });
@@ -591,15 +619,17 @@ fn find_counted(address: usize) -> Option<Finding> {
 }
 
 /// Shows the ranges of some classes that have an address, until somebody has seen enough.
-fn each_around(address: usize, classes: &AtomicU64, mut show: impl FnMut(&Filed) -> bool) {
+fn each_around(address: usize, is_protection: bool, mut show: impl FnMut(&Filed) -> bool) {
     // SAFETY: null, or a table that is not freed while there are readers.
     let Some(table) = (unsafe { TABLE.load(Ordering::SeqCst).as_ref() }) else { return };
+    let [of_memories, of_protections] = &CLASSES;
+    let classes = if is_protection { of_protections } else { of_memories };
     let mut classes = classes.load(Ordering::SeqCst);
     // Large ranges first: they have most of the memories, or most of the addresses.
     while let Some(class) = classes.checked_ilog2() {
         classes &= !(1u64 << class);
         // Class 0 stands for 64, which has no bit of its own.
-        let key = key(if class == 0 { 64 } else { class }, address);
+        let key = key(if class == 0 { 64 } else { class }, address, is_protection);
         for place in table.near(key) {
             // The key is for speed alone: it may be that of another range already.
             if place.key.load(Ordering::SeqCst) != key {
@@ -698,6 +728,60 @@ mod tests {
             (0..40).map(|_| Entry::for_claim(start..start + 7, start).unwrap()).collect();
         assert_eq!((view(100), view(5)), (2, 1));
         drop(alike);
+    }
+
+    #[test]
+    fn no_claims_keep_a_memory_from_being_found() {
+        let start = FAR + (600 << 20);
+        let bytes = 1 << 20;
+        let claims: Vec<_> = (0..20)
+            .map(|_| {
+                let claim = Entry::for_claim(start..start + bytes, start).unwrap();
+                // SAFETY: the entry lives.
+                unsafe { claim.seat(0).unwrap().get() }.occupy(1, 10);
+                claim
+            })
+            .collect();
+        // In the same granule, and of the same class.
+        let base = start + bytes / 4;
+        let own = Entry::for_memory(base..base + bytes * 5 / 8, base).unwrap();
+        // SAFETY: the entry lives.
+        unsafe { own.seat(0).unwrap().get() }.occupy(2, 4096);
+        assert_eq!(find(base + 4095).unwrap().view, 2);
+        assert_eq!(find(start + 5).unwrap().view, 1);
+        // Neither do they hide what is protected, nor is there a place for too many.
+        let marks: Vec<_> = (0..12)
+            .map(|at| Entry::for_protection(base + at..base + at + bytes * 9 / 16).unwrap())
+            .collect();
+        assert!(find(base + 20).unwrap().is_protected);
+        drop(marks);
+        assert!(!find(base + 20).unwrap().is_protected);
+        drop(claims);
+        assert_eq!(find(base + bytes / 2).unwrap().view, 2);
+    }
+
+    #[test]
+    fn a_range_that_gets_another_length_is_found_all_the_time() {
+        let start = FAR + (13usize << 40);
+        let entry = Entry::for_memory(start..start + 4096, start).unwrap();
+        // SAFETY: the entry lives.
+        unsafe { entry.seat(0).unwrap().get() }.occupy(5, 4096);
+        let done = AtomicBool::new(false);
+        let missed = std::thread::scope(|scope| {
+            let reader = scope.spawn(|| {
+                let mut missed = 0u64;
+                while !done.load(Ordering::Relaxed) {
+                    missed += u64::from(find(start + 100).is_none());
+                }
+                missed
+            });
+            for round in 0..200_000usize {
+                entry.resize_to(start + (4096 << (round % 12))).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+            reader.join().unwrap()
+        });
+        assert_eq!(missed, 0);
     }
 
     #[test]

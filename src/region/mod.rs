@@ -488,6 +488,8 @@ impl Drop for Parts {
         // A slot that its slab has not got back is lost to it: nobody has shown that it is clean.
         if let Holding::Own(own) = &mut self.holding {
             own.counted.leave();
+            // Before the addresses can be another region's.
+            own.entry = None;
             let counted = own.layout.place == Place::Reserved;
             own.origin.release(self.base, self.open, counted);
         }
