@@ -453,6 +453,23 @@ CHILD_TEST(a_file_that_was_cut_short_is_io) {
     scene_delete(scene);
 }
 
+CHILD_TEST(a_file_for_reading_that_was_cut_short_is_io) {
+    wasm_memory_trap_t trap = fresh_trap();
+    const int file = file_of(2 * host_page);
+    scene = scene_made(1, 4);
+    install();
+    CHECK_STATUS(wasm_memory_map_file(scene.memory, 0, file, 0, 2 * host_page, WASM_MEMORY_MAP_READ_ONLY), WASM_MEMORY_OK);
+    CHECK_EQ(ftruncate(file, (off_t)host_page), 0);
+    CHECK_STATUS(wasm_memory_catch_trap(read_from, pointer(scene.base), NULL), WASM_MEMORY_OK);
+    CHECK_STATUS(wasm_memory_catch_trap(read_from, pointer(scene.base + host_page + 9), &trap), WASM_MEMORY_IO);
+    CHECK_TRAP(trap, WASM_MEMORY_FAULT_ACCESSIBLE, scene.memory, scene.base + host_page + 9);
+    trap = fresh_trap();
+    CHECK_STATUS(wasm_memory_catch_trap(write_to, pointer(scene.base + host_page + 9), &trap), WASM_MEMORY_PROTECTED);
+    CHECK_TRAP(trap, WASM_MEMORY_FAULT_PROTECTED, scene.memory, scene.base + host_page + 9);
+    close(file);
+    scene_delete(scene);
+}
+
 /* ---- arguments ---- */
 
 CHILD_TEST(null_and_small_structs_are_answered) {
@@ -1555,7 +1572,19 @@ CHILD_TEST(the_functions_answer_inside_a_body_what_they_answer_outside) {
 
 /* ---- callbacks inside a body ---- */
 
-enum { IN_WITH_DATA, IN_WITH_DATA_MUT, IN_LIMITER, IN_GROW_FAILED, IN_FINALIZER, IN_DIRTY, IN_NEW_MEMORY, IN_GROW_TO, CALLBACKS };
+enum {
+    IN_WITH_DATA,
+    IN_WITH_DATA_MUT,
+    IN_LIMITER,
+    IN_GROW_FAILED,
+    IN_FINALIZER,
+    IN_DIRTY,
+    IN_CONFIG,
+    IN_OLD_ALLOCATOR,
+    IN_NEW_MEMORY,
+    IN_GROW_TO,
+    CALLBACKS
+};
 
 static int which_callback;
 static bool callback_catches, callback_faults;
@@ -1643,6 +1672,16 @@ static void call_back(void *unused) {
             CHECK_STATUS(wasm_memory_store_u8(scene.memory, 5, 7), WASM_MEMORY_OK);
             CHECK_STATUS(wasm_memory_dirty_ranges(scene.memory, range_callback, NULL), WASM_MEMORY_OK);
             break;
+        case IN_CONFIG:
+        case IN_OLD_ALLOCATOR: {
+            wasm_config_t *const config = wasm_config_new();
+            allocator.new_memory = block_new;
+            allocator.finalizer = finalizer_callback;
+            wasm_config_memory_allocator_set(config, &allocator);
+            if (which_callback == IN_OLD_ALLOCATOR) wasm_config_memory_allocator_set(config, NULL);
+            wasm_config_delete(config);
+            break;
+        }
         default: {
             wasm_config_t *const config = wasm_config_new();
             wasm_memory_t *memory;
@@ -1853,6 +1892,7 @@ int main(int argc, char **argv) {
     RUN(an_access_across_the_end_is_caught);
     RUN(a_protected_range_is_protected);
     RUN(a_file_that_was_cut_short_is_io);
+    RUN(a_file_for_reading_that_was_cut_short_is_io);
     RUN(null_and_small_structs_are_answered);
     RUN(a_fault_that_is_not_ours_ends_the_process_as_ever);
     RUN(signals_that_are_ignored_stay_so_and_faults_cannot_be);

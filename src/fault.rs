@@ -203,6 +203,9 @@ pub unsafe fn catch_trap(
     Ok(is_caught.map_err(refused)?.then_some(trap))
 }
 
+/// What the handler says of a fault that is a bus error and cannot be any other.
+const BUS_ERROR_FOR_SURE: c_int = 2;
+
 /// Asked by the handler.
 ///
 /// # Safety
@@ -214,7 +217,11 @@ unsafe extern "C" fn recognize(address: usize, is_bus_error: c_int, found: *mut 
     }
     // SAFETY: the caller's, and nobody else looks at it now.
     let trap = unsafe { &mut *found.cast::<Trap>() };
-    let fault = classify_fault(address);
+    let mut fault = classify_fault(address);
+    if fault.kind == FaultKind::Protected && is_bus_error == BUS_ERROR_FOR_SURE {
+        // What is protected against writes is mapped all the same, and its file was cut short.
+        fault.kind = FaultKind::Accessible;
+    }
     let is_trap = match fault.kind {
         FaultKind::Guard | FaultKind::Protected => true,
         // Perhaps another thread has made the memory grow meanwhile, and the address is accessible now. If it is not, it

@@ -1,5 +1,6 @@
 //! Memories that the host makes: the tables of its callbacks.
 
+use super::boundary::quietly;
 use super::config::wasm_config_t;
 use super::memorytype::wasm_memorytype_t;
 use super::sized::{Extensible, fields, read, struct_size};
@@ -281,12 +282,14 @@ pub unsafe extern "C" fn wasm_config_memory_allocator_set(
     if config.is_null() {
         return;
     }
-    // SAFETY: the contract of the ABI: a table.
-    let made = (!allocator.is_null()).then(|| unsafe { host_allocator(allocator) });
-    // SAFETY: passed on. The old one goes after the config has the new one.
-    let old =
-        unsafe { config.as_mut() }.map(|config| core::mem::replace(&mut config.allocator, made));
-    drop(old);
+    quietly(|| {
+        // SAFETY: the contract of the ABI: a table.
+        let made = (!allocator.is_null()).then(|| unsafe { host_allocator(allocator) });
+        // SAFETY: passed on.
+        let config = unsafe { config.as_mut() };
+        // The old one goes after the config has the new one.
+        drop(config.map(|config| core::mem::replace(&mut config.allocator, made)));
+    });
 }
 
 unsafe fn host_allocator(

@@ -81,8 +81,9 @@ pub extern "C" fn wasm_config_new() -> *mut wasm_config_t {
 #[cfg(not(wasm_h))]
 pub unsafe extern "C" fn wasm_config_delete(config: *mut wasm_config_t) {
     if !config.is_null() {
+        // With it goes the host's allocator, which may have a finalizer.
         // SAFETY: the contract of the ABI: a live config, made by try_box in wasm_config_new.
-        drop(unsafe { Box::from_raw(config) });
+        quietly(|| drop(unsafe { Box::from_raw(config) }));
     }
 }
 

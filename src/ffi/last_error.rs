@@ -2,6 +2,7 @@
 
 use super::text::CutText;
 use crate::error::Error;
+use crate::sys;
 use core::cell::Cell;
 use core::ffi::c_char;
 use core::fmt::Write;
@@ -30,6 +31,7 @@ pub(super) fn record(error: Error) {
 /// Invalidates: nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_last_error(buffer: *mut c_char, capacity: usize) -> usize {
+    let _outside = sys::suspend_traps();
     let capacity = if buffer.is_null() { 0 } else { capacity };
     // SAFETY: the contract of the ABI: the buffer has `capacity` bytes.
     let mut text = unsafe { CutText::new(buffer, capacity) };

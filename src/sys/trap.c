@@ -113,6 +113,18 @@ static struct installed installed[] = {{.number = SIGSEGV}, {.number = SIGBUS}};
 /* Whether the processor faulted, and nobody sent the signal. */
 static int is_fault(const siginfo_t *info) { return info->si_code > 0 && info->si_code <= 0x100; }
 
+/* Whether the page is there, and what is behind it is not: see `wasm_memory_trap_recognizer`. */
+static int is_bus_error(int number, const siginfo_t *info)
+{
+#if defined(__linux__)
+    /* The signal has other reasons too: addresses that are not aligned, memory that is broken. */
+    return number == SIGBUS && info->si_code == BUS_ADRERR ? 2 : 0;
+#else
+    (void)info;
+    return number == SIGBUS;
+#endif
+}
+
 /* Has the handler that was there before do what it would have done. */
 static void pass_on(struct sigaction *previous, int number, siginfo_t *info, void *context)
 {
@@ -148,7 +160,7 @@ static void on_signal(int level, int number, siginfo_t *info, void *context)
     struct own *thread = own();
     struct frame *frame = thread ? thread->innermost : NULL;
     if (frame && is_fault(info)) {
-        const int answer = recognize((uintptr_t)info->si_addr, number == SIGBUS, frame->found);
+        const int answer = recognize((uintptr_t)info->si_addr, is_bus_error(number, info), frame->found);
         if (answer == WASM_MEMORY_TRAP_AGAIN) return;
         if (answer == WASM_MEMORY_TRAP_END) {
             thread->innermost = frame->outer;

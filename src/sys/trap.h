@@ -16,7 +16,7 @@ enum wasm_memory_trap_answer {
 
 /* Says what is to become of a fault at this address, and writes what it found there to `found`, which the catch began with.
  * Called in the handler: it takes no lock and allocates nothing. `is_bus_error`: the page is there, and what is behind it is
- * not. */
+ * not: 1 where the system may call other faults so too, 2 where it does not. */
 typedef int wasm_memory_trap_recognizer(uintptr_t address, int is_bus_error, void *found);
 
 /* Sets the handlers. Not twice without `uninstall` between, nor by two threads at once. 0, or the system's error; EAGAIN: other

@@ -75,7 +75,7 @@ static LONG CALLBACK on_exception(EXCEPTION_POINTERS *exception)
     struct frame *frame = innermost();
     if (!frame) return EXCEPTION_CONTINUE_SEARCH;
     const DWORD before = GetLastError();
-    const int answer = recognize((uintptr_t)record->ExceptionInformation[1], is_page_error, frame->found);
+    const int answer = recognize((uintptr_t)record->ExceptionInformation[1], is_page_error ? 2 : 0, frame->found);
     SetLastError(before);
     if (answer == WASM_MEMORY_TRAP_AGAIN) return EXCEPTION_CONTINUE_EXECUTION;
     if (answer != WASM_MEMORY_TRAP_END) return EXCEPTION_CONTINUE_SEARCH;
