@@ -361,11 +361,15 @@ typedef struct {
 
 static part_t parts[8];
 static size_t parts_made;
+static size_t part_moves; /* by so many bytes with each growth */
 
 static size_t part_size(void *env) { return ((part_t *)env)->size; }
 static uint8_t *part_base(void *env) { return ((part_t *)env)->base; }
 static wasm_memory_status_t part_grow(void *env, size_t new_size) {
-    ((part_t *)env)->size = new_size;
+    part_t *const part = (part_t *)env;
+    part->size = new_size;
+    part->base += part_moves;
+    part->start += part_moves;
     return WASM_MEMORY_OK;
 }
 static void part_accessible(void *env, uint8_t **out_start, size_t *out_length) {
@@ -436,6 +440,27 @@ TEST(memories_of_the_host_have_the_addresses_it_says) {
     wasm_memory_delete(memories[0]);
     wasm_memory_delete(memories[2]);
     CHECK_FOREIGN(block);
+    host_delete(host);
+    munmap(block, 64 * PAGE);
+}
+
+TEST(a_memory_that_its_host_moved_against_the_contract_is_known_where_it_is) {
+    uint8_t *const block =
+        (uint8_t *)mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    const host_t host = host_of_parts();
+    wasm_memory_t *memory;
+    parts[0].base = parts[0].start = block;
+    parts[0].length = 4 * PAGE;
+    memory = memory_of(host, pages_32(1, 4));
+    part_moves = 32 * PAGE;
+    CHECK_STATUS(wasm_memory_try_grow(memory, 1, NULL), WASM_MEMORY_HOST_CONTRACT);
+    part_moves = 0;
+    CHECK(wasm_memory_view(memory)->base == block + 32 * PAGE);
+    CHECK_FOREIGN(block);
+    CHECK_FAULT(block + 32 * PAGE, WASM_MEMORY_FAULT_ACCESSIBLE, memory);
+    CHECK_FAULT(block + 33 * PAGE, WASM_MEMORY_FAULT_GUARD, memory);
+    wasm_memory_delete(memory);
+    CHECK_FOREIGN(block + 32 * PAGE);
     host_delete(host);
     munmap(block, 64 * PAGE);
 }
@@ -1262,6 +1287,7 @@ int main(int argc, char **argv) {
     RUN(a_memory_outlives_its_engine_and_is_known);
     RUN(memories_without_address_space_are_known);
     RUN(memories_of_the_host_have_the_addresses_it_says);
+    RUN(a_memory_that_its_host_moved_against_the_contract_is_known_where_it_is);
     RUN(nonsense_of_the_host_disturbs_nobody_else);
     RUN(a_shared_memory_is_one_through_all_its_handles);
     RUN(an_exported_memory_is_known_at_each_place_where_it_is_imported);

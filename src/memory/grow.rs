@@ -184,11 +184,17 @@ impl Memory {
         let (from, to) = (self.base(), made.base()?);
         // Whatever is wrong with it: should the host have moved the bytes, the old place is probably gone.
         self.view.base.store(to, Ordering::Release);
-        if from != to && !may_move {
+        let checked = if from != to && !may_move {
             let (from, to) = (from.addr(), to.addr());
-            return Err(Error::HostContract(Breach::Moved { from, to }));
+            Err(Error::HostContract(Breach::Moved { from, to }))
+        } else {
+            made.check(to, length)
+        };
+        if checked.is_err() && from != to {
+            // It is where it is, as long as it was.
+            self.announce_length(self.view.byte_length());
         }
-        made.check(to, length)
+        checked
     }
 
     /// Fails where the options leave no room for `length` bytes, whatever the system says.
