@@ -322,7 +322,11 @@ fn key(class: u32, address: usize, is_protection: bool) -> usize {
     if is_protection { key ^ OF_PROTECTIONS } else { key }
 }
 
-/// What a reader counts itself in.
+/// How many bits of the count of readers are that.
+const READERS_BITS: u32 = usize::BITS / 2;
+const READERS_MASK: usize = (1 << READERS_BITS) - 1;
+/// What a reader counts itself in: the lower half. The upper half is that of how many forks led to this process, so that a
+/// reader whose handler has forked does not take itself out of what it is not in.
 static READERS: AtomicUsize = AtomicUsize::new(0);
 /// Which classes have ranges of memories, and which have protected ones: one bit for each.
 static CLASSES: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
@@ -361,7 +365,8 @@ fn filing() -> Taken<'static, Filing> {
 /// theirs: every step of it leaves the ranges of others where they are.
 extern "C" fn start_over_in_child() {
     FILING.give_up_for_others();
-    READERS.store(0, Ordering::SeqCst);
+    let forks = (READERS.load(Ordering::SeqCst) >> READERS_BITS).wrapping_add(1);
+    READERS.store(forks << READERS_BITS, Ordering::SeqCst);
 }
 
 struct Table {
@@ -538,7 +543,7 @@ impl Filing {
 
     fn free_what_waits(&mut self) {
         // All that waits was taken out before, in the one order of such operations: who counts itself later does not find it.
-        if READERS.load(Ordering::SeqCst) != 0 {
+        if READERS.load(Ordering::SeqCst) & READERS_MASK != 0 {
             return;
         }
         while !self.waiting.is_null() {
@@ -583,7 +588,7 @@ impl Finding {
 /// May be called in a signal handler, whatever that has interrupted: it takes no lock, waits for nobody, and does not
 /// allocate.
 pub(crate) fn find(address: usize) -> Option<Finding> {
-    READERS.fetch_add(1, Ordering::SeqCst);
+    let forks = READERS.fetch_add(1, Ordering::SeqCst) >> READERS_BITS;
     let found = loop {
         let resizes = RESIZES.load(Ordering::SeqCst);
         let found = find_counted(address);
@@ -592,7 +597,9 @@ pub(crate) fn find(address: usize) -> Option<Finding> {
             break found;
         }
     };
-    READERS.fetch_sub(1, Ordering::SeqCst);
+    let less = |readers: usize| (readers >> READERS_BITS == forks).then(|| readers.wrapping_sub(1));
+    // In the child of a fork meanwhile nobody is counted.
+    let _ = READERS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
     found
 }
 
