@@ -1,6 +1,6 @@
 //! Bounds-checked access: whole, or not at all.
 
-use super::boundary::{leaf_status, quick_status_and};
+use super::boundary::{leaf_status, status};
 use super::memory::{memory_of, wasm_memory_t};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn wasm_memory_read(
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.read_to(offset, buffer.cast(), length) }
     };
-    quick_status_and(body, |()| ())
+    status(body)
 }
 
 /// Copies bytes into the memory.
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn wasm_memory_write(
         // SAFETY: the contract of the ABI: the buffer has `length` bytes.
         unsafe { memory_of(memory)?.write_from(offset, bytes.cast(), length) }
     };
-    quick_status_and(body, |()| ())
+    status(body)
 }
 
 #[inline]

@@ -20,35 +20,27 @@ pub(super) fn status_and<T>(
     body: impl FnOnce() -> Result<T, Error>,
     succeed: impl FnOnce(&T),
 ) -> wasm_memory_status_t {
-    let _outside = sys::suspend_traps();
-    leaf_status_and(body, succeed)
-}
-
-/// The same for functions that are called so often that it counts: where nobody catches traps, there is nothing to suspend
-/// and nothing to take back.
-#[inline]
-pub(super) fn quick_status_and<T>(
-    body: impl FnOnce() -> Result<T, Error>,
-    succeed: impl FnOnce(&T),
-) -> wasm_memory_status_t {
-    if sys::may_catch_traps() {
-        return status_and(body, succeed);
-    }
-    leaf_status_and(body, succeed)
+    let suspended = sys::suspend_traps();
+    let status = leaf_status_and(body, succeed);
+    suspended.resume();
+    status
 }
 
 /// Runs the body of a function that says "no" by a value: NULL, 0 or false.
 #[inline]
 pub(super) fn value_or<T: Copy>(no: T, body: impl FnOnce() -> Result<T, Error>) -> T {
-    let _outside = sys::suspend_traps();
-    leaf_value_or(no, body)
+    let suspended = sys::suspend_traps();
+    let value = leaf_value_or(no, body);
+    suspended.resume();
+    value
 }
 
 /// Runs the body of a function that has nothing to say, and may run finalizers of the host's.
 #[inline]
 pub(super) fn quietly(body: impl FnOnce()) {
-    let _outside = sys::suspend_traps();
+    let suspended = sys::suspend_traps();
     body();
+    suspended.resume();
 }
 
 /// As `status`, for functions that are too short for what the others do: they call nothing of the host's, and hold nothing

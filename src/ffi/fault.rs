@@ -138,7 +138,8 @@ pub unsafe extern "C" fn wasm_memory_classify_fault(
 /// `wasm_memory_catch_trap` needs. Nothing else in this library installs any.
 ///
 /// They are installed once: further calls count. Each fault that is not a trap goes to what was there before, with its
-/// flags and its mask, be that a handler or the default. A handler that is set later gets the faults first, and should
+/// mask and its flags, be that a handler or the default; but a handler without SA_ONSTACK runs on the alternate stack, as ours
+/// does. A handler that is set later gets the faults first, and should
 /// hand on what is not its own to the one that it has replaced.
 ///
 /// Parameters: none.
@@ -158,7 +159,8 @@ pub extern "C" fn wasm_memory_trap_handlers_install() -> wasm_memory_status_t {
 /// Undoes one `wasm_memory_trap_handlers_install`. The last one brings back what was there before.
 ///
 /// Where another handler was set above ours meanwhile, that one stays. Ours is then below it for good, and hands
-/// everything on to what was there before: so the library must not be unloaded (its shared form never is).
+/// everything on to what was there before: so the library must not be unloaded (its shared
+/// form never is; a static one in a plugin is, and must stay, too, as long as threads live that have caught traps).
 ///
 /// Parameters: none.
 /// Returns: `OK`, `INVALID_ARGUMENT` (nothing is installed).

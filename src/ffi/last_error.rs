@@ -31,7 +31,7 @@ pub(super) fn record(error: Error) {
 /// Invalidates: nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn wasm_memory_last_error(buffer: *mut c_char, capacity: usize) -> usize {
-    let _outside = sys::suspend_traps();
+    let suspended = sys::suspend_traps();
     let capacity = if buffer.is_null() { 0 } else { capacity };
     // SAFETY: the contract of the ABI: the buffer has `capacity` bytes.
     let mut text = unsafe { CutText::new(buffer, capacity) };
@@ -39,5 +39,7 @@ pub unsafe extern "C" fn wasm_memory_last_error(buffer: *mut c_char, capacity: u
         // Writing to it cannot fail.
         let _ = write!(text, "{error}");
     }
-    text.finish()
+    let length = text.finish();
+    suspended.resume();
+    length
 }

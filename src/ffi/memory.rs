@@ -1,6 +1,6 @@
 //! Memories: creation, handles, size, growth.
 
-use super::boundary::{Out, leaf_value_or, quick_status_and, quietly, required, status, value_or};
+use super::boundary::{Out, leaf_value_or, quietly, required, status, status_and, value_or};
 use super::memorytype::wasm_memorytype_t;
 use super::status::wasm_memory_status_t;
 use super::store::wasm_store_t;
@@ -414,7 +414,7 @@ pub unsafe extern "C" fn wasm_memory_try_grow(
     // SAFETY: the contract of the ABI.
     let out = unsafe { Out::optional(out_previous_pages, 0) };
     // SAFETY: passed on.
-    quick_status_and(|| unsafe { grow(memory, delta_pages) }, |previous| out.set(previous.0))
+    status_and(|| unsafe { grow(memory, delta_pages) }, |previous| out.set(previous.0))
 }
 
 /// The size of the memory in its pages.

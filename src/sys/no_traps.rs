@@ -19,13 +19,14 @@ pub(crate) unsafe fn catch_trap(
     Err(OsError::none())
 }
 
-#[inline]
-pub(crate) fn may_catch_traps() -> bool {
-    false
-}
-
 /// There is nothing to suspend.
+#[must_use]
 pub(crate) struct SuspendedTraps;
+
+impl SuspendedTraps {
+    #[inline]
+    pub(crate) fn resume(self) {}
+}
 
 #[inline]
 pub(crate) fn suspend_traps() -> SuspendedTraps {

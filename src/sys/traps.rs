@@ -63,27 +63,23 @@ pub(crate) unsafe fn catch_trap(
     }
 }
 
-/// Whether there may be calls that a fault ends.
-#[inline]
-pub(crate) fn may_catch_traps() -> bool {
-    ARE_INSTALLED.load(Ordering::Relaxed)
-}
-
-/// As long as this lives, no fault of this thread ends a call that was begun before.
+/// Until this is resumed, no fault of this thread ends a call that was begun before. Resumed by hand: what lies between
+/// does not unwind, and a destructor would have to be ready for that.
+#[must_use]
 pub(crate) struct SuspendedTraps(Option<*mut c_void>);
 
 /// See [`SuspendedTraps`].
 #[inline]
 pub(crate) fn suspend_traps() -> SuspendedTraps {
-    // SAFETY: no conditions; see the drop.
+    // SAFETY: no conditions.
     SuspendedTraps(
         ARE_INSTALLED.load(Ordering::Relaxed).then(|| unsafe { wasm_memory_trap_suspend() }),
     )
 }
 
-impl Drop for SuspendedTraps {
+impl SuspendedTraps {
     #[inline]
-    fn drop(&mut self) {
+    pub(crate) fn resume(self) {
         if let Some(suspended) = self.0 {
             // SAFETY: what was suspended on this thread right before, and its call goes on.
             unsafe { wasm_memory_trap_resume(suspended) };
