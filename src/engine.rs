@@ -194,6 +194,8 @@ impl Engine {
     pub fn stats(&self) -> EngineStats {
         let Count { stores, memories, byte_length, reserved_bytes, committed_bytes, mappings } =
             self.0.census.count();
+        // The two were read one after the other, while regions came and went.
+        let committed_bytes = committed_bytes.min(reserved_bytes);
         EngineStats { stores, memories, byte_length, reserved_bytes, committed_bytes, mappings }
     }
 
