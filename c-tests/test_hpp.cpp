@@ -1260,7 +1260,7 @@ TEST(traps_come_out_as_results) {
     const std::uint64_t offset = page + 5;
     wm::Trap trap;
     int runs = 0;
-    auto touch = [base, offset, &runs]() noexcept {
+    auto touch = [base, &runs]() noexcept {
         runs++;
         base[offset] = 1;
         runs = 100;
