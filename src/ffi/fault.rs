@@ -2,7 +2,7 @@
 
 use super::boundary::{leaf_status, status};
 use super::memory::wasm_memory_view_t;
-use super::sized::{Extensible, fields, fill, struct_size};
+use super::sized::{Extensible, fields, fill, report, struct_size};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
 use crate::fault::{self, Fault, FaultKind, TrapHandlers};
@@ -114,24 +114,18 @@ pub unsafe extern "C" fn wasm_memory_classify_fault(
     address: *const c_void,
     out: *mut wasm_memory_fault_t,
 ) -> wasm_memory_status_t {
-    leaf_status(|| {
-        if out.is_null() {
-            return Err(Error::NullArgument("out"));
-        }
-        // SAFETY: not NULL, so the caller's structure, which starts with its size.
-        let size = unsafe { struct_size(out) }?;
+    let of = |size| {
         let fault = fault::classify_fault(address.addr());
-        let filled = wasm_memory_fault_t {
+        Ok(wasm_memory_fault_t {
             struct_size: size,
             kind: kind(fault.kind),
             offset: fault.offset,
             byte_length: fault.byte_length,
             view: view(&fault),
-        };
-        // SAFETY: the caller's structure has `size` bytes.
-        unsafe { fill(out, size, &filled) };
-        Ok(())
-    })
+        })
+    };
+    // SAFETY: the contract of the ABI: NULL, or the caller's structure.
+    leaf_status(|| unsafe { report(out, of) })
 }
 
 /// Installs handlers of faults for the process (SIGSEGV and SIGBUS; on Windows, a vectored exception handler), which

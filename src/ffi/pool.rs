@@ -2,7 +2,7 @@
 
 use super::boundary::{required, status};
 use super::config::{wasm_config_t, wasm_engine_t};
-use super::sized::{Extensible, fields, fill, read, struct_size};
+use super::sized::{Extensible, fields, read, report, struct_size};
 use super::status::wasm_memory_status_t;
 use crate::error::Error;
 use crate::plan::PoolOptions;
@@ -153,17 +153,10 @@ pub unsafe extern "C" fn wasm_engine_pool_stats(
     engine: *const wasm_engine_t,
     out: *mut wasm_memory_pool_stats_t,
 ) -> wasm_memory_status_t {
-    status(|| {
-        if out.is_null() {
-            return Err(Error::NullArgument("out"));
-        }
-        // SAFETY: not NULL, so the caller's structure, which starts with its size.
-        let size = unsafe { struct_size(out) }?;
-        // SAFETY: the caller's structure has `size` bytes; all zeros are a value of the type.
-        unsafe { fill(out, size, &core::mem::zeroed()) };
+    let of = |size| {
         // SAFETY: the contract of the ABI.
         let stats = unsafe { required(engine, "engine") }?.0.pool_stats();
-        let filled = wasm_memory_pool_stats_t {
+        Ok(wasm_memory_pool_stats_t {
             struct_size: size,
             live: stats.live,
             warm: stats.warm,
@@ -173,11 +166,10 @@ pub unsafe extern "C" fn wasm_engine_pool_stats(
             misses: stats.misses,
             reserved_bytes: stats.reserved_bytes,
             resident_bytes: stats.resident_bytes,
-        };
-        // SAFETY: as above.
-        unsafe { fill(out, size, &filled) };
-        Ok(())
-    })
+        })
+    };
+    // SAFETY: the contract of the ABI: NULL, or the caller's structure.
+    status(|| unsafe { report(out, of) })
 }
 
 /// Gives back to the system what an engine's idle memories have, pages and address space, and the images that they

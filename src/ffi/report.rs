@@ -5,10 +5,9 @@ use super::config::{
     WASM_MEMORY_BOUNDS_CHECKED, WASM_MEMORY_BOUNDS_GUARDED, wasm_engine_t, wasm_memory_bounds_t,
 };
 use super::memory::{kept, wasm_memory_t};
-use super::sized::{Extensible, fields, fill, struct_size};
+use super::sized::{Extensible, fields, report};
 use super::status::wasm_memory_status_t;
 use super::store::wasm_store_t;
-use crate::error::Error;
 use crate::plan::Bounds;
 use core::ffi::{CStr, c_char};
 use core::mem::offset_of;
@@ -103,21 +102,14 @@ pub unsafe extern "C" fn wasm_memory_stats(
     memory: *const wasm_memory_t,
     out: *mut wasm_memory_stats_t,
 ) -> wasm_memory_status_t {
-    status(|| {
-        if out.is_null() {
-            return Err(Error::NullArgument("out"));
-        }
-        // SAFETY: not NULL, so the caller's structure, which starts with its size.
-        let size = unsafe { struct_size(out) }?;
-        // SAFETY: the caller's structure has `size` bytes; all zeros are a value of the type.
-        unsafe { fill(out, size, &core::mem::zeroed()) };
+    let of = |size| {
         // SAFETY: the contract of the ABI.
         let memory = unsafe { kept(memory) }?;
         let stats = memory.stats();
         let resident_end =
             offset_of!(wasm_memory_stats_t, resident_bytes).wrapping_add(size_of::<u64>());
         let wants_resident = size >= resident_end;
-        let filled = wasm_memory_stats_t {
+        Ok(wasm_memory_stats_t {
             struct_size: size,
             byte_length: stats.byte_length,
             reserved_bytes: stats.reserved_bytes,
@@ -136,11 +128,10 @@ pub unsafe extern "C" fn wasm_memory_stats(
             shared: stats.shared,
             resident_bytes: if wants_resident { memory.resident_bytes() } else { 0 },
             dirty_granule_bytes: memory.dirty_granule_bytes(),
-        };
-        // SAFETY: as above.
-        unsafe { fill(out, size, &filled) };
-        Ok(())
-    })
+        })
+    };
+    // SAFETY: the contract of the ABI: NULL, or the caller's structure.
+    status(|| unsafe { report(out, of) })
 }
 
 /// What a store's memories have, and what has happened to them; sizes in bytes.
@@ -231,28 +222,20 @@ pub unsafe extern "C" fn wasm_store_stats(
     store: *const wasm_store_t,
     out: *mut wasm_store_stats_t,
 ) -> wasm_memory_status_t {
-    status(|| {
-        if out.is_null() {
-            return Err(Error::NullArgument("out"));
-        }
-        // SAFETY: not NULL, so the caller's structure, which starts with its size.
-        let size = unsafe { struct_size(out) }?;
-        // SAFETY: the caller's structure has `size` bytes; all zeros are a value of the type.
-        unsafe { fill(out, size, &core::mem::zeroed()) };
+    let of = |size| {
         // SAFETY: the contract of the ABI.
         let stats = unsafe { required(store, "store") }?.0.stats();
-        let filled = wasm_store_stats_t {
+        Ok(wasm_store_stats_t {
             struct_size: size,
             memories: stats.memories,
             byte_length: stats.byte_length,
             peak_bytes: stats.peak_bytes,
             grow_count: stats.grow_count,
             grow_failures: stats.grow_failures,
-        };
-        // SAFETY: as above.
-        unsafe { fill(out, size, &filled) };
-        Ok(())
-    })
+        })
+    };
+    // SAFETY: the contract of the ABI: NULL, or the caller's structure.
+    status(|| unsafe { report(out, of) })
 }
 
 /// Fills in what an engine has. For polling: it takes time with the stores there are, a fraction of a microsecond for each, and
@@ -270,17 +253,10 @@ pub unsafe extern "C" fn wasm_engine_stats(
     engine: *const wasm_engine_t,
     out: *mut wasm_engine_stats_t,
 ) -> wasm_memory_status_t {
-    status(|| {
-        if out.is_null() {
-            return Err(Error::NullArgument("out"));
-        }
-        // SAFETY: not NULL, so the caller's structure, which starts with its size.
-        let size = unsafe { struct_size(out) }?;
-        // SAFETY: the caller's structure has `size` bytes; all zeros are a value of the type.
-        unsafe { fill(out, size, &core::mem::zeroed()) };
+    let of = |size| {
         // SAFETY: the contract of the ABI.
         let stats = unsafe { required(engine, "engine") }?.0.stats();
-        let filled = wasm_engine_stats_t {
+        Ok(wasm_engine_stats_t {
             struct_size: size,
             stores: stats.stores,
             memories: stats.memories,
@@ -288,9 +264,8 @@ pub unsafe extern "C" fn wasm_engine_stats(
             reserved_bytes: stats.reserved_bytes,
             committed_bytes: stats.committed_bytes,
             mappings: stats.mappings,
-        };
-        // SAFETY: as above.
-        unsafe { fill(out, size, &filled) };
-        Ok(())
-    })
+        })
+    };
+    // SAFETY: the contract of the ABI: NULL, or the caller's structure.
+    status(|| unsafe { report(out, of) })
 }

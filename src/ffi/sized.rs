@@ -7,7 +7,7 @@ use crate::error::Error;
 ///
 /// # Safety
 /// The type is `repr(C)` and starts with `struct_size: usize`; `FIELDS` has where each field after
-/// that starts and ends, in bytes.
+/// that starts and ends, in bytes. All zeros are a value of it.
 pub(super) unsafe trait Extensible: Copy {
     /// Where each field starts and ends, `struct_size` excepted.
     const FIELDS: &'static [(usize, usize)];
@@ -37,6 +37,24 @@ pub(super) unsafe fn fill<T: Extensible>(place: *mut T, size: usize, value: &T) 
         // lies within both those and T.
         unsafe { to.add(start).copy_from_nonoverlapping(from.add(start), end.wrapping_sub(start)) };
     }
+}
+
+/// Fills a structure of a caller's with what `of` answers, which learns how many bytes the caller has; with zeros if it fails.
+pub(super) unsafe fn report<T: Extensible>(
+    out: *mut T,
+    of: impl FnOnce(usize) -> Result<T, Error>,
+) -> Result<(), Error> {
+    if out.is_null() {
+        return Err(Error::NullArgument("out"));
+    }
+    // SAFETY: not NULL, so the caller's structure, which starts with its size.
+    let size = unsafe { struct_size(out) }?;
+    // SAFETY: the caller's structure has `size` bytes; all zeros are a value of such a type.
+    unsafe { fill(out, size, &core::mem::zeroed()) };
+    let filled = of(size)?;
+    // SAFETY: as above.
+    unsafe { fill(out, size, &filled) };
+    Ok(())
 }
 
 /// Reads the fields that lie whole within `size` bytes; the others keep what `defaults` says.

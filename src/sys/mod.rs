@@ -116,14 +116,21 @@ mod paths;
 pub(crate) mod injection;
 
 #[cfg(all(unix, not(wasm_memory_portable)))]
-mod traps;
+mod alternate_stack;
 
 #[cfg(all(
     windows,
     any(target_arch = "x86_64", target_arch = "aarch64"),
     not(wasm_memory_portable)
 ))]
-#[path = "windows_traps.rs"]
+#[path = "no_alternate_stack.rs"]
+mod alternate_stack;
+
+// build.rs compiles their part in C under the same conditions.
+#[cfg(all(
+    any(unix, all(windows, any(target_arch = "x86_64", target_arch = "aarch64"))),
+    not(wasm_memory_portable)
+))]
 mod traps;
 
 #[cfg(not(all(
