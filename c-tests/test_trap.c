@@ -19,6 +19,10 @@ int main(void) {
 #include <pthread.h>
 #include <sys/syscall.h>
 
+#if defined(__GLIBC__)
+#include <execinfo.h>
+#endif
+
 #include "support/engines.h"
 
 #ifndef SS_AUTODISARM
@@ -740,6 +744,40 @@ CHILD_TEST(a_handler_of_three_arguments_gets_all_of_them_with_its_mask) {
     scene_delete(scene);
 }
 
+/* Hosts report where they crashed: unwinding from a handler below ours goes through our frames and the system's. */
+#if defined(__GLIBC__)
+static void *volatile faulting_caller;
+static volatile bool has_found_caller;
+
+static void look_for_the_caller(int signal) {
+    void *frames[64];
+    const int count = backtrace(frames, 64);
+    int i;
+    (void)signal;
+    for (i = 0; i < count; i++)
+        if (frames[i] == faulting_caller) has_found_caller = true;
+    siglongjmp(host_return, 1);
+}
+
+__attribute__((noinline)) static int touch_null_for(int calls) {
+    faulting_caller = __builtin_return_address(0);
+    *(volatile int *)pointer(NULL) = calls;
+    return calls + 1;
+}
+#endif
+
+CHILD_TEST(a_handler_below_ours_can_unwind_to_the_fault) {
+#if defined(__GLIBC__)
+    volatile int calls = 0;
+    set_action(SIGSEGV, look_for_the_caller, NULL, 0, 0);
+    set_action(SIGBUS, look_for_the_caller, NULL, 0, 0);
+    install();
+    if (sigsetjmp(host_return, 1) == 0) calls = touch_null_for(calls);
+    CHECK_EQ(calls, 0);
+    CHECK(has_found_caller);
+#endif
+}
+
 /* A handler that makes the page accessible and returns: the instruction goes on, with the mask that it had. */
 static uint8_t *lazy_page;
 
@@ -875,6 +913,54 @@ CHILD_TEST(a_handler_set_later_that_chains_to_ours_leaves_us_our_traps) {
     CHECK_EQ(host_calls, 2);
     CHECK_CATCHES();
     scene_delete(scene);
+}
+
+/*
+ * The same, by a handler of one instruction: it jumps to ours, with the stack and all registers as the system left them. How
+ * ours is called does not tell the two apart. It was tried, and with such a handler the second trap ended the process: the
+ * signal had stayed blocked.
+ */
+#if defined(__linux__) && defined(__x86_64__) && defined(__LP64__)
+#define HAS_JUMPING_HANDLER
+extern void (*jumping_to)(int, siginfo_t *, void *);
+void (*jumping_to)(int, siginfo_t *, void *);
+extern void jumping_handler(int signal, siginfo_t *info, void *context);
+__asm__(".pushsection .text\n\t"
+        ".globl jumping_handler\n\t"
+        ".type jumping_handler, @function\n"
+        "jumping_handler:\n\t"
+        "jmp *jumping_to(%rip)\n\t"
+        ".size jumping_handler, . - jumping_handler\n\t"
+        ".popsection");
+#endif
+
+CHILD_TEST(a_handler_set_later_that_jumps_to_ours_leaves_nothing_blocked) {
+#if defined(HAS_JUMPING_HANDLER)
+    const sigset_t before = mask_now();
+    sigset_t after;
+    struct sigaction ours;
+    int i;
+    scene = scene_made(1, 2);
+    install();
+    CHECK_EQ(sigaction(SIGSEGV, NULL, &ours), 0);
+    jumping_to = ours.sa_sigaction;
+    set_action(SIGSEGV, NULL, jumping_handler, SA_SIGINFO | SA_ONSTACK, SIGUSR1);
+    for (i = 0; i < 3; i++) {
+        CHECK_CATCHES();
+        after = mask_now();
+        CHECK(same_mask(&before, &after));
+    }
+    /* Ours, set again by somebody else as it was found, and with a mask that it did not have. */
+    CHECK_EQ(sigaction(SIGSEGV, &ours, NULL), 0);
+    CHECK_CATCHES();
+    set_action(SIGSEGV, NULL, ours.sa_sigaction, SA_SIGINFO | SA_ONSTACK, SIGUSR1);
+    for (i = 0; i < 3; i++) {
+        CHECK_CATCHES();
+        after = mask_now();
+        CHECK(same_mask(&before, &after));
+    }
+    scene_delete(scene);
+#endif
 }
 
 CHILD_TEST(a_handler_set_later_that_does_not_chain_has_everything) {
@@ -1900,10 +1986,12 @@ int main(int argc, char **argv) {
     RUN(a_stack_that_overflows_ends_the_process_as_ever);
     RUN(a_handler_of_one_argument_gets_what_is_not_ours);
     RUN(a_handler_of_three_arguments_gets_all_of_them_with_its_mask);
+    RUN(a_handler_below_ours_can_unwind_to_the_fault);
     RUN(a_handler_that_mends_and_returns_does_so);
     RUN(a_handler_for_one_signal_is_called_for_one);
     RUN(signals_that_were_sent_are_not_traps);
     RUN(a_handler_set_later_that_chains_to_ours_leaves_us_our_traps);
+    RUN(a_handler_set_later_that_jumps_to_ours_leaves_nothing_blocked);
     RUN(a_handler_set_later_that_does_not_chain_has_everything);
     RUN(the_last_uninstall_leaves_a_handler_above_in_place);
     RUN(reinstalling_below_another_handler_makes_no_circle);

@@ -19,7 +19,9 @@
 #include <string.h>
 
 #if defined(__linux__)
+#include <sys/syscall.h>
 #include <ucontext.h>
+#include <unistd.h>
 #endif
 
 #if defined(__linux__) && !defined(SS_AUTODISARM)
@@ -155,7 +157,73 @@ static void pass_on(struct sigaction *previous, int number, siginfo_t *info, voi
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-static void on_signal(int level, int number, siginfo_t *info, void *context)
+/* In the build where system calls fail on demand (src/sys/injection.rs), whether the next one does. */
+#if defined(WASM_MEMORY_INJECTION)
+extern int wasm_memory_injection_refuses_call(void);
+#define REFUSED() (wasm_memory_injection_refuses_call() && (errno = EPERM) != 0)
+#else
+#define REFUSED() 0
+#endif
+
+/*
+ * Whether the system called the handler, as it was set by `install_one`, or somebody else's handler did.
+ *
+ * A system call for each trap would restore the mask; it takes a third of the time of a trap. When the system called us it
+ * has blocked nothing, and there is nothing to restore; when a handler above ours was called, it has blocked what that one
+ * had asked for, and that one has called ours, or jumped here. The two cannot be told apart by how we are called. But the
+ * system has a handler return to the function that was set with the handler (the C library sets its own, for all handlers),
+ * and so to a function of ours only if ours is the handler that the system knows.
+ */
+#if defined(__linux__) && defined(__x86_64__) && defined(__LP64__)
+
+/* What the C library has there, instruction by instruction: unwinders know it by its bytes, and debuggers look at the bytes
+ * only of what has no name, or has `sigaction` in its name. They look up the byte before it, too, which must belong to no
+ * other function. */
+extern void wasm_memory_sigaction_return(void) __attribute__((visibility("hidden")));
+__asm__(".pushsection .text\n\t"
+        ".p2align 4\n\t"
+        "nop\n\t"
+        ".globl wasm_memory_sigaction_return\n\t"
+        ".hidden wasm_memory_sigaction_return\n\t"
+        ".type wasm_memory_sigaction_return, @function\n"
+        "wasm_memory_sigaction_return:\n\t"
+        "movq $15, %rax\n\t" /* rt_sigreturn */
+        "syscall\n\t"
+        ".size wasm_memory_sigaction_return, . - wasm_memory_sigaction_return\n\t"
+        ".popsection");
+
+#define IS_CALLED_BY_SYSTEM() (__builtin_return_address(0) == (void *)(uintptr_t)wasm_memory_sigaction_return)
+
+/* What the system call takes. */
+struct system_action {
+    void (*handler)(int, siginfo_t *, void *);
+    unsigned long flags;
+    void (*restorer)(void);
+    uint64_t mask;
+};
+
+static long exchange_action(int number, const struct system_action *fresh, struct system_action *before)
+{
+    return syscall(SYS_rt_sigaction, number, fresh, before, sizeof before->mask);
+}
+
+/* Has the handler, which was set right before, return to the function above. Without that all is well, but slower. */
+static void set_return(int number, void (*handler)(int, siginfo_t *, void *))
+{
+    struct system_action action, before;
+    /* Another one: somebody has set it meanwhile, or calls the handlers of this process (as sanitizers do). */
+    if (REFUSED() || exchange_action(number, NULL, &action) != 0 || action.handler != handler) return;
+    action.restorer = wasm_memory_sigaction_return;
+    if (REFUSED() || exchange_action(number, &action, &before) != 0 || before.handler == handler) return;
+    /* Somebody has set another one between the two, which is to stay. */
+    exchange_action(number, &before, NULL);
+}
+#else
+#define IS_CALLED_BY_SYSTEM() 0
+static void set_return(int number, void (*handler)(int, siginfo_t *, void *)) { (void)number, (void)handler; }
+#endif
+
+static void on_signal(int level, int is_called_by_system, int number, siginfo_t *info, void *context)
 {
     struct own *thread = own();
     struct frame *frame = thread ? thread->innermost : NULL;
@@ -168,9 +236,8 @@ static void on_signal(int level, int number, siginfo_t *info, void *context)
 #if defined(SS_AUTODISARM)
             if (interrupted->uc_stack.ss_flags & (int)SS_AUTODISARM) frame->disarmed = interrupted->uc_stack;
 #endif
-            /* Nothing is blocked for this handler, but perhaps for one above it, which has called or jumped here and will never
-             * get to its end. */
-            pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
+            /* Nothing is blocked for this handler, but perhaps for one above it, which will never get to its end. */
+            if (!is_called_by_system) pthread_sigmask(SIG_SETMASK, &interrupted->uc_sigmask, NULL);
             siglongjmp(frame->jump, 1);
         }
     }
@@ -184,7 +251,10 @@ static void on_signal(int level, int number, siginfo_t *info, void *context)
 /* A function for each level: a handler above one of ours that hands the signal down calls the one that it has replaced,
  * and so gets to what was there before that, and not back to itself. */
 #define LEVEL(n) \
-    static void on_signal_##n(int number, siginfo_t *info, void *context) { on_signal(n, number, info, context); }
+    static void on_signal_##n(int number, siginfo_t *info, void *context) \
+    { \
+        on_signal(n, IS_CALLED_BY_SYSTEM(), number, info, context); \
+    }
 LEVEL(0) LEVEL(1) LEVEL(2) LEVEL(3) LEVEL(4) LEVEL(5) LEVEL(6) LEVEL(7)
 #undef LEVEL
 
@@ -197,14 +267,6 @@ static int is_on_top(const struct installed *of, const struct sigaction *now)
 {
     return of->levels > 0 && (now->sa_flags & SA_SIGINFO) && now->sa_sigaction == handlers[of->levels - 1];
 }
-
-/* In the build where system calls fail on demand (src/sys/injection.rs), whether the next one does. */
-#if defined(WASM_MEMORY_INJECTION)
-extern int wasm_memory_injection_refuses_call(void);
-#define REFUSED() (wasm_memory_injection_refuses_call() && (errno = EPERM) != 0)
-#else
-#define REFUSED() 0
-#endif
 
 static int install_one(struct installed *of)
 {
@@ -221,6 +283,7 @@ static int install_one(struct installed *of)
     of->previous[of->levels] = now;
     if (REFUSED() || sigaction(of->number, &ours, &now) != 0) return errno;
     of->previous[of->levels] = now;
+    set_return(of->number, handlers[of->levels]);
     of->levels++;
     return 0;
 }
