@@ -1919,6 +1919,42 @@ CHILD_TEST(a_child_of_a_process_with_threads_traps) {
     scene_delete(scene);
 }
 
+static volatile bool installing_ends;
+
+static void *install_until_the_end(void *unused) {
+    (void)unused;
+    while (!installing_ends) {
+        install();
+        uninstall();
+    }
+    return NULL;
+}
+
+/* Nobody has the handlers for long, and a thread that was installing them is gone in the child, with the lock that it had:
+   the child waited for that for ever. */
+CHILD_TEST(a_child_installs_whatever_other_threads_were_about) {
+    pthread_t threads[2];
+    int i;
+    scene = scene_made(1, 2);
+    for (i = 0; i < 2; i++) CHECK_EQ(pthread_create(&threads[i], NULL, install_until_the_end, NULL), 0);
+    for (i = 0; i < (is_watched() ? 20 : 200); i++) {
+        int status = 0;
+        pid_t child;
+        fflush(stdout);
+        child = fork();
+        if (child == 0) {
+            alarm(5);
+            _exit(wasm_memory_trap_handlers_install() != WASM_MEMORY_OK ||
+                  wasm_memory_catch_trap(write_to, pointer(guard()), NULL) != WASM_MEMORY_OUT_OF_BOUNDS);
+        }
+        CHECK_EQ(waitpid(child, &status, 0), child);
+        if (!CHECK_EQ(status, 0)) break;
+    }
+    installing_ends = true;
+    for (i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    scene_delete(scene);
+}
+
 /* ---- every kind of memory ---- */
 
 CHILD_TEST(the_guards_of_every_kind_are_caught) {
@@ -2023,6 +2059,7 @@ int main(int argc, char **argv) {
     RUN(a_child_traps_and_so_does_its_parent);
     RUN(a_body_may_fork_and_both_trap);
     RUN(a_child_of_a_process_with_threads_traps);
+    RUN(a_child_installs_whatever_other_threads_were_about);
     RUN(the_guards_of_every_kind_are_caught);
     RUN(the_guard_of_a_deleted_memory_is_foreign);
     return check_finish();

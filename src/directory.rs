@@ -9,8 +9,8 @@
 //! class, and there are as many classes in use as there are magnitudes of ranges: a few. Classes and granules are the keys of
 //! a hash table that is replaced by a larger one when a key finds no place near to where it belongs.
 //!
-//! What a reader may still see is not freed: readers count themselves, and what is taken out while there are any waits for
-//! a moment when there are none.
+//! What a reader may still see is not freed: readers count themselves, and what is taken out waits until those who were
+//! there have gone. Others may have come meanwhile.
 
 use crate::alloc::try_box;
 use crate::error::Error;
@@ -322,12 +322,71 @@ fn key(class: u32, address: usize, is_protection: bool) -> usize {
     if is_protection { key ^ OF_PROTECTIONS } else { key }
 }
 
-/// How many bits of the count of readers are that.
-const READERS_BITS: u32 = usize::BITS / 2;
-const READERS_MASK: usize = (1 << READERS_BITS) - 1;
-/// What a reader counts itself in: the lower half. The upper half is that of how many forks led to this process, so that a
-/// reader whose handler has forked does not take itself out of what it is not in.
-static READERS: AtomicUsize = AtomicUsize::new(0);
+/// Who is reading: two counts, one of which those who come count themselves in. When nobody is left in the other one, they
+/// change places; so nobody has to wait for a moment without readers, which may never come.
+struct Readers {
+    /// The index of the count for those who come.
+    coming: AtomicUsize,
+    /// The lower half of each is a number of readers. The upper half is that of how many forks led to this process, so that a
+    /// reader whose handler has forked does not take itself out of what it is not in.
+    counts: [AtomicUsize; 2],
+}
+
+/// What a reader is counted in, and the forks that had led there when it came.
+struct Reading<'a> {
+    count: &'a AtomicUsize,
+    forks: usize,
+}
+
+impl Readers {
+    const BITS: u32 = usize::BITS / 2;
+    const MASK: usize = (1 << Self::BITS) - 1;
+
+    const fn new() -> Self {
+        Self { coming: AtomicUsize::new(0), counts: [AtomicUsize::new(0), AtomicUsize::new(0)] }
+    }
+
+    fn count(&self, index: usize) -> &AtomicUsize {
+        let [even, odd] = &self.counts;
+        if index & 1 == 0 { even } else { odd }
+    }
+
+    /// The counts may have changed places by the time a reader counts itself: then it is in the one that has to be empty next.
+    fn come(&self) -> Reading<'_> {
+        let count = self.count(self.coming.load(Ordering::SeqCst));
+        Reading { count, forks: count.fetch_add(1, Ordering::SeqCst) >> Self::BITS }
+    }
+
+    /// Has the counts change places, if nobody is left who came before they did so last. For who has the lock.
+    fn change(&self) -> bool {
+        let coming = self.coming.load(Ordering::SeqCst);
+        let others = coming.wrapping_add(1);
+        let is_empty = self.count(others).load(Ordering::SeqCst) & Self::MASK == 0;
+        if is_empty {
+            self.coming.store(others, Ordering::SeqCst);
+        }
+        is_empty
+    }
+
+    fn start_over_in_child(&self) {
+        for count in &self.counts {
+            let forks = (count.load(Ordering::SeqCst) >> Self::BITS).wrapping_add(1);
+            count.store(forks << Self::BITS, Ordering::SeqCst);
+        }
+    }
+}
+
+impl Reading<'_> {
+    fn go(self) {
+        let less = |readers: usize| {
+            (readers >> Readers::BITS == self.forks).then(|| readers.wrapping_sub(1))
+        };
+        // In the child of a fork meanwhile nobody is counted.
+        let _ = self.count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+    }
+}
+
+static READERS: Readers = Readers::new();
 /// Which classes have ranges of memories, and which have protected ones: one bit for each.
 static CLASSES: [AtomicU64; 2] = [AtomicU64::new(0), AtomicU64::new(0)];
 /// How many ranges have got other keys.
@@ -335,20 +394,27 @@ static RESIZES: AtomicUsize = AtomicUsize::new(0);
 static TABLE: AtomicPtr<Table> = AtomicPtr::new(ptr::null_mut());
 static FILING: TryLock<Filing> = TryLock::new(Filing {
     in_class: [[0; 64]; 2],
-    waiting: ptr::null_mut(),
-    waiting_tables: ptr::null_mut(),
+    waiting: Waiting::NOTHING,
+    waiting_longer: Waiting::NOTHING,
 });
 
 /// What whoever changes the directory has alone.
 struct Filing {
     /// How many ranges there are of each class.
     in_class: [[u32; 64]; 2],
-    waiting: *mut Filed,
-    waiting_tables: *mut Table,
+    /// What was taken out since the counts of readers changed places, and what was before.
+    waiting: Waiting,
+    waiting_longer: Waiting,
+}
+
+/// What has been taken out, and waits to be freed.
+struct Waiting {
+    filed: *mut Filed,
+    tables: *mut Table,
 }
 
 // SAFETY: what the pointers lead to belongs to no thread.
-unsafe impl Send for Filing {}
+unsafe impl Send for Waiting {}
 
 /// Whether the process has been told what to do in the child of a fork.
 static IS_PREPARED: AtomicBool = AtomicBool::new(false);
@@ -365,8 +431,7 @@ fn filing() -> Taken<'static, Filing> {
 /// theirs: every step of it leaves the ranges of others where they are.
 extern "C" fn start_over_in_child() {
     FILING.give_up_for_others();
-    let forks = (READERS.load(Ordering::SeqCst) >> READERS_BITS).wrapping_add(1);
-    READERS.store(forks << READERS_BITS, Ordering::SeqCst);
+    READERS.start_over_in_child();
 }
 
 struct Table {
@@ -525,8 +590,8 @@ impl Filing {
         let old = TABLE.swap(new, Ordering::SeqCst);
         if !old.is_null() {
             // SAFETY: nobody finds it any more, and readers do not look at this field.
-            unsafe { (&raw mut (*old).next).write(self.waiting_tables) };
-            self.waiting_tables = old;
+            unsafe { (&raw mut (*old).next).write(self.waiting.tables) };
+            self.waiting.tables = old;
         }
         // SAFETY: as in `table`.
         Ok(unsafe { &*new })
@@ -536,28 +601,46 @@ impl Filing {
     fn free_later(&mut self, filed: NonNull<Filed>) {
         let filed = filed.as_ptr();
         // SAFETY: it is in no table any more, and readers do not look at this field.
-        unsafe { (&raw mut (*filed).next).write(self.waiting) };
-        self.waiting = filed;
+        unsafe { (&raw mut (*filed).next).write(self.waiting.filed) };
+        self.waiting.filed = filed;
         self.free_what_waits();
     }
 
     fn free_what_waits(&mut self) {
-        // All that waits was taken out before, in the one order of such operations: who counts itself later does not find it.
-        if READERS.load(Ordering::SeqCst) & READERS_MASK != 0 {
-            return;
+        // Twice: without any readers that is enough for all.
+        for _ in 0..2 {
+            // Who came before what has waited longer was taken out was still there when the counts changed places last, in one
+            // of them. That one was empty then, or has to be now. Who comes later does not find it: all of this is in the one
+            // order of such operations.
+            if !READERS.change() {
+                return;
+            }
+            self.waiting_longer.free();
+            // In this order: a child that is forked in between must not have it twice.
+            let waiting = core::mem::replace(&mut self.waiting, Waiting::NOTHING);
+            compiler_fence(Ordering::SeqCst);
+            self.waiting_longer = waiting;
         }
-        while !self.waiting.is_null() {
+    }
+}
+
+impl Waiting {
+    const NOTHING: Self = Self { filed: ptr::null_mut(), tables: ptr::null_mut() };
+
+    /// For when nobody can be reading it.
+    fn free(&mut self) {
+        while !self.filed.is_null() {
             // SAFETY: leaked in `Entry::new`; taken out, and nobody reads.
-            let filed = unsafe { Box::from_raw(self.waiting) };
+            let filed = unsafe { Box::from_raw(self.filed) };
             // First: a child that is forked in between must not free it again.
-            self.waiting = filed.next;
+            self.filed = filed.next;
             compiler_fence(Ordering::SeqCst);
             drop(filed);
         }
-        while !self.waiting_tables.is_null() {
+        while !self.tables.is_null() {
             // SAFETY: from into_raw in `Table::new`; replaced, and nobody reads.
-            let table = unsafe { Box::from_raw(self.waiting_tables) };
-            self.waiting_tables = table.next;
+            let table = unsafe { Box::from_raw(self.tables) };
+            self.tables = table.next;
             compiler_fence(Ordering::SeqCst);
             drop(table);
         }
@@ -588,7 +671,7 @@ impl Finding {
 /// May be called in a signal handler, whatever that has interrupted: it takes no lock, waits for nobody, and does not
 /// allocate.
 pub(crate) fn find(address: usize) -> Option<Finding> {
-    let forks = READERS.fetch_add(1, Ordering::SeqCst) >> READERS_BITS;
+    let reading = READERS.come();
     let found = loop {
         let resizes = RESIZES.load(Ordering::SeqCst);
         let found = find_counted(address);
@@ -597,9 +680,7 @@ pub(crate) fn find(address: usize) -> Option<Finding> {
             break found;
         }
     };
-    let less = |readers: usize| (readers >> READERS_BITS == forks).then(|| readers.wrapping_sub(1));
-    // In the child of a fork meanwhile nobody is counted.
-    let _ = READERS.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less);
+    reading.go();
     found
 }
 
@@ -684,6 +765,45 @@ mod tests {
                 assert_eq!(find(start), None);
             }
         }
+    }
+
+    #[test]
+    fn who_may_still_see_what_was_taken_out_is_waited_for() {
+        let readers = Readers::new();
+        let reading = readers.come();
+        // Counted among those who come, which are looked at the second time.
+        assert_eq!((readers.change(), readers.change()), (true, false));
+        reading.go();
+        assert_eq!((readers.change(), readers.change()), (true, true));
+    }
+
+    /// With one count, and a look whether it is 0, threads that look addresses up all the time kept everything from being
+    /// freed that had ever been taken out.
+    #[test]
+    fn who_comes_later_is_not_waited_for() {
+        let readers = Readers::new();
+        let mut reading = readers.come();
+        for _ in 0..100 {
+            let relief = readers.come();
+            reading.go();
+            assert!(readers.change(), "nobody is left who was there before the last change");
+            reading = relief;
+        }
+        reading.go();
+    }
+
+    #[test]
+    fn who_has_forked_while_reading_counts_as_nobody_in_the_child() {
+        let readers = Readers::new();
+        let (first, second) = (readers.come(), readers.come());
+        readers.start_over_in_child();
+        assert_eq!((readers.change(), readers.change()), (true, true));
+        first.go();
+        let reading = readers.come();
+        second.go();
+        assert_eq!((readers.change(), readers.change()), (true, false));
+        reading.go();
+        assert!(readers.change());
     }
 
     #[test]

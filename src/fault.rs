@@ -4,10 +4,10 @@ use crate::directory;
 use crate::error::Error;
 use crate::memory::View;
 use crate::sys::{self, OsError, TRAP_AGAIN, TRAP_END, TRAP_PASS_ON};
+use crate::try_lock::{Taken, TryLock};
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 /// What an address is to the memories that live now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +102,24 @@ impl Trap {
 }
 
 /// How often the handlers were asked for. They are installed while it is not 0.
-static WANTED: Mutex<u64> = Mutex::new(0);
+static WANTED: TryLock<u64> = TryLock::new(0);
+/// Whether the process has been told what to do in the child of a fork.
+static IS_PREPARED: AtomicBool = AtomicBool::new(false);
 /// The same for who must not wait.
 static IS_CATCHING: AtomicBool = AtomicBool::new(false);
+
+/// The right to install and uninstall them.
+fn wanted() -> Taken<'static, u64> {
+    if !IS_PREPARED.swap(true, Ordering::Relaxed) {
+        sys::at_fork_in_child(take_over_in_child);
+    }
+    WANTED.wait()
+}
+
+/// In the child of a fork the thread is gone that was at it. Whatever step it had come to, the count is as before.
+extern "C" fn take_over_in_child() {
+    WANTED.give_up_for_others();
+}
 
 /// The process's handlers of faults, for as long as there is one of these: what [`catch_trap`] needs.
 ///
@@ -116,7 +131,7 @@ pub struct TrapHandlers(());
 impl TrapHandlers {
     /// Installs the handlers, or counts one user more. Fails with [`Error::Unsupported`] where the library knows no way to.
     pub fn install() -> Result<Self, Error> {
-        let mut wanted = WANTED.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut wanted = wanted();
         if *wanted == 0 {
             sys::install_trap_handlers(recognize).map_err(refused)?;
             IS_CATCHING.store(true, Ordering::Relaxed);
@@ -133,7 +148,7 @@ impl TrapHandlers {
 
 /// Ends what a [`TrapHandlers::keep`] has kept. False: there is nothing kept.
 pub(crate) fn uninstall() -> bool {
-    let mut wanted = WANTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut wanted = wanted();
     let Some(fewer) = wanted.checked_sub(1) else { return false };
     *wanted = fewer;
     if fewer == 0 {

@@ -279,12 +279,16 @@ static int install_one(struct installed *of)
     ours.sa_sigaction = handlers[of->levels];
     ours.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     sigemptyset(&ours.sa_mask);
-    /* Before the handler can be called, and again if somebody has set another one meanwhile. */
-    of->previous[of->levels] = now;
-    if (REFUSED() || sigaction(of->number, &ours, &now) != 0) return errno;
-    of->previous[of->levels] = now;
-    set_return(of->number, handlers[of->levels]);
-    of->levels++;
+    /* Before the handler can be called, and again if somebody has set another one meanwhile. A child that is forked in
+     * between has a level too many, which is none of its handlers; one too few would have ours call itself. */
+    const int level = of->levels++;
+    of->previous[level] = now;
+    if (REFUSED() || sigaction(of->number, &ours, &now) != 0) {
+        of->levels--;
+        return errno;
+    }
+    of->previous[level] = now;
+    set_return(of->number, handlers[level]);
     return 0;
 }
 
