@@ -2,13 +2,16 @@
 #define _GNU_SOURCE
 #include "wasm_memory.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stddef.h>
+#include <time.h>
+/* Windows tells a process nothing like /proc of its pages: what is compared with that is left out there. */
+#if !defined(_WIN32)
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
+#endif
 
 #include "support/limiters.h"
 #include "support/memories.h"
@@ -37,8 +40,6 @@ static bool is_all_zero(const wasm_engine_stats_t *stats) {
 }
 
 static shape_t shared_pages(uint64_t minimum, uint64_t maximum) { return shape(minimum, maximum, false, true, 16); }
-
-static uint64_t host_page(void) { return (uint64_t)sysconf(_SC_PAGESIZE); }
 
 /* ---- arguments ---- */
 
@@ -225,6 +226,10 @@ TEST(a_deleted_store_counts_as_long_as_something_keeps_it) {
 }
 
 /* ---- engines, and what the system says ---- */
+
+#if !defined(_WIN32)
+
+static uint64_t host_page(void) { return (uint64_t)sysconf(_SC_PAGESIZE); }
 
 /* What /proc/self/maps has between two addresses. */
 typedef struct {
@@ -657,6 +662,8 @@ TEST(memories_of_the_host_are_resident_where_they_were_written_and_in_no_mapping
     munmap(mapped, room);
 }
 
+#endif
+
 /* ---- many threads ---- */
 
 enum { WORKERS = 3, ROUNDS = 3000 };
@@ -775,6 +782,7 @@ int main(void) {
     RUN(growth_that_is_denied_counts_whoever_denies_it);
     RUN(a_shared_memory_counts_in_each_store_and_once_in_the_engine);
     RUN(a_deleted_store_counts_as_long_as_something_keeps_it);
+#if !defined(_WIN32)
     RUN(mappings_are_those_that_the_system_tells);
     RUN(memories_without_pages_count_as_one_guard);
     RUN(pages_of_images_are_mappings_of_their_own);
@@ -784,6 +792,7 @@ int main(void) {
     RUN(reading_makes_nothing_resident);
     RUN(pages_of_images_and_files_are_resident_once_they_are_touched);
     RUN(memories_of_the_host_are_resident_where_they_were_written_and_in_no_mapping_of_ours);
+#endif
     RUN(answers_are_possible_ones_while_others_work_and_exact_when_they_are_done);
     RUN(asking_costs_little_however_many_memories_there_are);
     return check_finish();

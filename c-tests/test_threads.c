@@ -487,8 +487,13 @@ static void *use_shared(void *env) {
 
 TEST(everything_may_be_done_to_a_shared_memory_on_all_threads) {
     const wasm_memory_bounds_t strategies[] = {WASM_MEMORY_BOUNDS_GUARDED, WASM_MEMORY_BOUNDS_CHECKED};
+#if defined(_WIN32) || defined(HOST_IS_THE_HEAP)
+    const size_t kinds = 2; /* nothing is exported there */
+#else
+    const size_t kinds = 4;
+#endif
     size_t i;
-    for (i = 0; i < 4; i++) {
+    for (i = 0; i < kinds; i++) {
         wasm_config_t *const config = wasm_config_new();
         worker_t worker;
         memset(&worker, 0, sizeof worker);
