@@ -1464,6 +1464,9 @@ TEST(images_in_slots_are_exact) {
 #define THIS_ARCHITECTURE 0
 #endif
 
+#if !defined(__NR_mmap) /* 32-bit ARM */
+#define __NR_mmap __NR_mmap2
+#endif
 static const long mapping_calls[] = {__NR_mmap, __NR_munmap, __NR_mprotect, __NR_mremap};
 
 /* From here on these calls raise SIGSYS. Whether that can be had. */
