@@ -29,7 +29,7 @@ fn main() {
     }
 }
 
-/// `src/sys/traps.rs` says where there is a part in C, and why.
+/// Where there is a part in C, `src/sys/mod.rs` says; why, docs/RATIONALE.md.
 fn compile_traps() {
     println!("cargo:rerun-if-changed=src/sys/trap.c");
     println!("cargo:rerun-if-changed=src/sys/trap.h");

@@ -421,8 +421,10 @@ static IS_PREPARED: AtomicBool = AtomicBool::new(false);
 
 /// The right to change the directory.
 fn filing() -> Taken<'static, Filing> {
-    if !IS_PREPARED.swap(true, Ordering::Relaxed) {
+    // Twice does no harm but to readers in the child, of whom there are none; and nobody may go on before the first time.
+    if !IS_PREPARED.load(Ordering::Acquire) {
         sys::at_fork_in_child(start_over_in_child);
+        IS_PREPARED.store(true, Ordering::Release);
     }
     FILING.wait()
 }

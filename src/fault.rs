@@ -110,13 +110,15 @@ static IS_CATCHING: AtomicBool = AtomicBool::new(false);
 
 /// The right to install and uninstall them.
 fn wanted() -> Taken<'static, u64> {
-    if !IS_PREPARED.swap(true, Ordering::Relaxed) {
+    // Twice does no harm, and nobody may go on before the first time.
+    if !IS_PREPARED.load(Ordering::Acquire) {
         sys::at_fork_in_child(take_over_in_child);
+        IS_PREPARED.store(true, Ordering::Release);
     }
     WANTED.wait()
 }
 
-/// In the child of a fork the thread is gone that was at it. Whatever step it had come to, the count is as before.
+/// In the child of a fork the thread is gone that was at it. Whatever step it had come to, the count is that of before or of after.
 extern "C" fn take_over_in_child() {
     WANTED.give_up_for_others();
 }

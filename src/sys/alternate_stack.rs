@@ -4,7 +4,7 @@ use super::OsError;
 use crate::alloc::try_box;
 use core::ffi::{c_int, c_void};
 use core::ptr;
-use std::sync::OnceLock;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 unsafe extern "C" {
     /// Of `trap.c`: this thread has what its handlers run on, or has it no more.
@@ -40,13 +40,27 @@ impl AlternateStack {
     /// The thread's word that keeps its stack. Rust's own variables of threads go too early: a thread may catch traps while
     /// those that C code has set go, and the system looks again what such code leaves behind.
     fn key() -> Option<libc::pthread_key_t> {
-        static KEY: OnceLock<Option<libc::pthread_key_t>> = OnceLock::new();
-        *KEY.get_or_init(|| {
-            let mut key = 0;
-            // SAFETY: it writes into the variable passed; the function lives as long as the library.
-            (unsafe { libc::pthread_key_create(&raw mut key, Some(take_from_thread)) } == 0)
-                .then_some(key)
-        })
+        // One more than the key; 0 for none yet. No lock: a child of a fork would wait for a thread that is not there.
+        static KEY: AtomicU64 = AtomicU64::new(0);
+        let own = |plus_one: u64| libc::pthread_key_t::try_from(plus_one.checked_sub(1)?).ok();
+        if let Some(key) = own(KEY.load(Ordering::Acquire)) {
+            return Some(key);
+        }
+        let mut key = 0;
+        // SAFETY: it writes into the variable passed; the function lives as long as the library.
+        if unsafe { libc::pthread_key_create(&raw mut key, Some(take_from_thread)) } != 0 {
+            return None;
+        }
+        #[allow(clippy::unnecessary_fallible_conversions, reason = "some systems' keys are signed")]
+        let plus_one = u64::try_from(key).ok()?.checked_add(1)?;
+        match KEY.compare_exchange(0, plus_one, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => Some(key),
+            Err(of_another) => {
+                // SAFETY: made right above, and no thread has set anything.
+                unsafe { libc::pthread_key_delete(key) };
+                own(of_another)
+            }
+        }
     }
 
     fn give_to_thread() {

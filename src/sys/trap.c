@@ -171,28 +171,41 @@ extern int wasm_memory_injection_refuses_call(void);
  * A system call for each trap would restore the mask; it takes a third of the time of a trap. When the system called us it
  * has blocked nothing, and there is nothing to restore; when a handler above ours was called, it has blocked what that one
  * had asked for, and that one has called ours, or jumped here. The two cannot be told apart by how we are called. But the
- * system has a handler return to the function that was set with the handler (the C library sets its own, for all handlers),
- * and so to a function of ours only if ours is the handler that the system knows.
+ * system has a handler return to the function that was set with the handler, for which C libraries take one of their own
+ * whoever sets a handler (Android's takes what the caller has), and so to a function of ours only if ours is the handler that
+ * the system knows. Who asks the system itself, past the C library, for what is set, and sets that again with another mask,
+ * would have to take another function too.
  */
-#if defined(__linux__) && defined(__x86_64__) && defined(__LP64__)
+#if defined(__linux__) && !defined(__ANDROID__) && defined(__x86_64__) && defined(__LP64__)
 
-/* What the C library has there, instruction by instruction: unwinders know it by its bytes, and debuggers look at the bytes
- * only of what has no name, or has `sigaction` in its name. They look up the byte before it, too, which must belong to no
- * other function. */
-extern void wasm_memory_sigaction_return(void) __attribute__((visibility("hidden")));
+/* Where the frame of a signal keeps a register, by DWARF's number of it: so many bytes from the stack pointer. */
+#define KEPT(number, at) ".cfi_escape 0x10, " #number ", 3, 0x77, (" #at " & 0x7f) | 0x80, " #at " >> 7\n\t"
+
+/* The instructions are those of C libraries, by which debuggers and some unwinders know the place; others go by what is said
+ * here about registers. Both look at the byte before, too. The text behind it makes it a function like no other: linkers may
+ * make one of two that are alike, and the C library's is one. */
+extern void wasm_memory_trap_return(void) __attribute__((visibility("hidden")));
 __asm__(".pushsection .text\n\t"
         ".p2align 4\n\t"
+        ".cfi_startproc\n\t"
+        ".cfi_signal_frame\n\t"
+        ".cfi_escape 0x0f, 4, 0x77, (160 & 0x7f) | 0x80, 160 >> 7, 0x06\n\t" /* the caller's stack pointer */
+        KEPT(8, 40) KEPT(9, 48) KEPT(10, 56) KEPT(11, 64) KEPT(12, 72) KEPT(13, 80) KEPT(14, 88) KEPT(15, 96)
+        KEPT(5, 104) KEPT(4, 112) KEPT(6, 120) KEPT(3, 128) KEPT(1, 136) KEPT(0, 144) KEPT(2, 152) KEPT(7, 160)
+        KEPT(16, 168)
         "nop\n\t"
-        ".globl wasm_memory_sigaction_return\n\t"
-        ".hidden wasm_memory_sigaction_return\n\t"
-        ".type wasm_memory_sigaction_return, @function\n"
-        "wasm_memory_sigaction_return:\n\t"
+        ".globl wasm_memory_trap_return\n\t"
+        ".hidden wasm_memory_trap_return\n\t"
+        ".type wasm_memory_trap_return, @function\n"
+        "wasm_memory_trap_return:\n\t"
         "movq $15, %rax\n\t" /* rt_sigreturn */
         "syscall\n\t"
-        ".size wasm_memory_sigaction_return, . - wasm_memory_sigaction_return\n\t"
+        ".cfi_endproc\n\t"
+        ".size wasm_memory_trap_return, . - wasm_memory_trap_return\n\t"
+        ".ascii \"wasm_memory\"\n\t"
         ".popsection");
 
-#define IS_CALLED_BY_SYSTEM() (__builtin_return_address(0) == (void *)(uintptr_t)wasm_memory_sigaction_return)
+#define IS_CALLED_BY_SYSTEM() (__builtin_return_address(0) == (void *)(uintptr_t)wasm_memory_trap_return)
 
 /* What the system call takes. */
 struct system_action {
@@ -211,11 +224,14 @@ static long exchange_action(int number, const struct system_action *fresh, struc
 static void set_return(int number, void (*handler)(int, siginfo_t *, void *))
 {
     struct system_action action, before;
-    /* Another one: somebody has set it meanwhile, or calls the handlers of this process (as sanitizers do). */
-    if (REFUSED() || exchange_action(number, NULL, &action) != 0 || action.handler != handler) return;
-    action.restorer = wasm_memory_sigaction_return;
+    if (REFUSED() || exchange_action(number, NULL, &action) != 0) return;
+    /* Somebody has set another one meanwhile, or the same in another way, or calls the handlers of this process, as sanitizers
+     * do. */
+    if (action.handler != handler || action.mask != 0 || !(action.flags & SA_NODEFER)) return;
+    action.restorer = wasm_memory_trap_return;
     if (REFUSED() || exchange_action(number, &action, &before) != 0 || before.handler == handler) return;
-    /* Somebody has set another one between the two, which is to stay. */
+    /* Somebody has set another one between the two, which is to stay. What is set meanwhile, in this microsecond, is lost: who
+     * sets handlers while others do has to agree with them. */
     exchange_action(number, &before, NULL);
 }
 #else
