@@ -859,7 +859,7 @@ static bool stable_is_known(uint64_t *state) {
     if (address < start || address >= end) address = base;
     fault.struct_size = sizeof fault;
     return wasm_memory_classify_fault(at(address), &fault) == WASM_MEMORY_OK && fault.view == stable.known[i].view &&
-           fault.byte_length == stable.known[i].length && fault.offset == (uint64_t)(address - base) &&
+           fault.byte_length == stable.known[i].length && fault.offset == (uint64_t)address - base &&
            fault.kind == (address - base < stable.known[i].length ? WASM_MEMORY_FAULT_ACCESSIBLE
                                                                   : WASM_MEMORY_FAULT_GUARD);
 }

@@ -213,7 +213,17 @@ TEST(a_file_is_mapped_from_behind_its_first_five_gib) {
     host_delete(host);
 }
 
-/* What a fault is can be asked everywhere; to end a call by one takes more. */
+#ifndef HOST_IS_THE_HEAP
+static uint64_t page_of(const wasm_memory_t *memory) { return stats_of(memory).map_alignment_bytes; }
+
+static void write_and_go_on(void *place) {
+    ((volatile uint8_t *)place)[0] = 1;
+    ((volatile uint8_t *)place)[1] = 1;
+}
+#endif
+
+/* What a fault is can be asked everywhere; to end a call by one takes more. Where there are no guards, protected pages are what
+ * can be touched. */
 TEST(faults_are_told_and_caught_or_refused_with_a_sentence) {
     const host_t host = host_default();
     wasm_memory_t *const memory = memory_of(host, pages_32(1, 1));
@@ -226,8 +236,28 @@ TEST(faults_are_told_and_caught_or_refused_with_a_sentence) {
 #ifdef HOST_IS_THE_HEAP
     CHECK_STATUS(wasm_memory_trap_handlers_install(), WASM_MEMORY_UNSUPPORTED);
 #else
-    CHECK_STATUS(wasm_memory_trap_handlers_install(), WASM_MEMORY_OK);
-    CHECK_STATUS(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_OK);
+    {
+        uint8_t *const protected = wasm_memory_view(memory)->base + page_of(memory);
+        wasm_memory_trap_t trap;
+        int i;
+        CHECK_STATUS(wasm_memory_trap_handlers_install(), WASM_MEMORY_OK);
+        CHECK_STATUS(wasm_memory_protect(memory, page_of(memory), page_of(memory), WASM_MEMORY_PROT_READ), WASM_MEMORY_OK);
+        for (i = 0; i < 3; i++) {
+            memset(&trap, 0, sizeof trap);
+            trap.struct_size = sizeof trap;
+            CHECK_STATUS(wasm_memory_catch_trap(write_and_go_on, protected + 9, &trap), WASM_MEMORY_PROTECTED);
+            CHECK_EQ(trap.kind, WASM_MEMORY_FAULT_PROTECTED);
+            CHECK_EQ(trap.offset, page_of(memory) + 9);
+            CHECK_EQ(trap.byte_length, PAGE);
+            CHECK(trap.address == (uintptr_t)protected + 9);
+            CHECK(trap.view == wasm_memory_view(memory));
+            CHECK_EQ(protected[9], 0);
+        }
+        CHECK_STATUS(wasm_memory_protect(memory, page_of(memory), page_of(memory), WASM_MEMORY_PROT_READ_WRITE), WASM_MEMORY_OK);
+        CHECK_STATUS(wasm_memory_catch_trap(write_and_go_on, protected + 9, &trap), WASM_MEMORY_OK);
+        CHECK_EQ(protected[10], 1);
+        CHECK_STATUS(wasm_memory_trap_handlers_uninstall(), WASM_MEMORY_OK);
+    }
 #endif
     wasm_memory_delete(memory);
     host_delete(host);
