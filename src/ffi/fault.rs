@@ -134,11 +134,12 @@ pub unsafe extern "C" fn wasm_memory_classify_fault(
 /// They are installed once: further calls count. Each fault that is not a trap goes to what was there before, with its
 /// mask and its flags, be that a handler or the default; but a handler without SA_ONSTACK runs on the alternate stack, as ours
 /// does. A handler that is set later gets the faults first, and should
-/// hand on what is not its own to the one that it has replaced.
+/// hand on what is not its own to the one that it has replaced. A further call does not put ours on top again; uninstalling as
+/// often and installing anew does.
 ///
 /// Parameters: none.
 /// Returns: `OK`, `UNSUPPORTED` (this build knows no way to on this system), `OUT_OF_MEMORY` (the system refused, with
-/// `errno`; EAGAIN after other handlers were set above ours eight times).
+/// `errno`; EAGAIN if the last uninstall has left ours below another's handler eight times).
 /// Ownership: each call is to be undone by one of `wasm_memory_trap_handlers_uninstall`.
 /// Threads: any.
 /// Invalidates: nothing.
@@ -180,7 +181,8 @@ pub extern "C" fn wasm_memory_trap_handlers_uninstall() -> wasm_memory_status_t 
 /// another way. The body may call this library, and this function; what functions of the library touch or call back
 /// is not ended: a callback that is to be needs a `wasm_memory_catch_trap` of its own. (Only the functions for single
 /// numbers, which hold nothing, end the body when the pointer for their result leads into a guard.) A signal handler that interrupts the body
-/// must not touch guards. What the body has done to the signal mask stays; rounding modes are the caller's again.
+/// must not touch guards. When the body is ended, what it has done to the signal mask stays, rounding modes are the caller's
+/// again, and what it has stored last in ordinary variables may be there or not: what must be known afterwards is `volatile`.
 ///
 /// A thread without an alternate signal stack gets one with its first call, for as long as it lives.
 ///
