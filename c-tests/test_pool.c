@@ -258,6 +258,7 @@ TEST(stats_of_every_size_are_written_as_far_as_they_go) {
     wasm_memory_t *const memory = memory_of(host, pages_32(1, 1));
     wasm_memory_pool_stats_t whole;
     uint8_t part[sizeof whole + 64];
+    const size_t first = offsetof(wasm_memory_pool_stats_t, live); /* some 32-bit systems leave a gap before it */
     size_t size, i;
     memset(&whole, 0, sizeof whole);
     whole.struct_size = sizeof whole;
@@ -276,7 +277,7 @@ TEST(stats_of_every_size_are_written_as_far_as_they_go) {
         for (i = 0; i < sizeof ends / sizeof *ends; i++)
             if (ends[i] <= size) end = ends[i];
         if (size >= sizeof(size_t))
-            CHECK(memcmp(part + sizeof(size_t), (uint8_t *)&whole + sizeof(size_t), end - sizeof(size_t)) == 0);
+            CHECK(end <= first || memcmp(part + first, (uint8_t *)&whole + first, end - first) == 0);
         for (i = end; i < sizeof part && part[i] == 0x7e; i++) {
         }
         CHECK_EQ(i, sizeof part);

@@ -43,6 +43,9 @@ static shape_t shared_pages(uint64_t minimum, uint64_t maximum) { return shape(m
 
 /* ---- arguments ---- */
 
+/* Where the first field after struct_size is; some 32-bit systems leave a gap before it, which is nobody's. */
+#define FIRST_FIELD offsetof(wasm_store_stats_t, memories)
+
 TEST(nothing_and_too_small_structs_are_refused) {
     const host_t host = host_default();
     union {
@@ -65,11 +68,11 @@ TEST(nothing_and_too_small_structs_are_refused) {
     memset(&out, 0xa5, sizeof out);
     out.struct_size = sizeof out.store;
     CHECK_STATUS(wasm_store_stats(NULL, &out.store), WASM_MEMORY_NULL_ARGUMENT);
-    for (i = sizeof(size_t); i < sizeof out; i++) CHECK_EQ(out.bytes[i], i < sizeof out.store ? 0 : 0xa5);
+    for (i = FIRST_FIELD; i < sizeof out; i++) CHECK_EQ(out.bytes[i], i < sizeof out.store ? 0 : 0xa5);
     memset(&out, 0xa5, sizeof out);
     out.struct_size = sizeof out.engine;
     CHECK_STATUS(wasm_engine_stats(NULL, &out.engine), WASM_MEMORY_NULL_ARGUMENT);
-    for (i = sizeof(size_t); i < sizeof out; i++) CHECK_EQ(out.bytes[i], i < sizeof out.engine ? 0 : 0xa5);
+    for (i = FIRST_FIELD; i < sizeof out; i++) CHECK_EQ(out.bytes[i], i < sizeof out.engine ? 0 : 0xa5);
     host_delete(host);
 }
 
@@ -92,14 +95,14 @@ TEST(fields_are_written_as_far_as_they_fit) {
         CHECK_STATUS(which == 0 ? wasm_store_stats(host.store, &whole.store)
                                 : wasm_engine_stats(host.engine, &whole.engine), WASM_MEMORY_OK);
         for (size = sizeof(size_t); size <= sizeof part; size++) {
-            size_t written = sizeof(size_t) + (size - sizeof(size_t)) / 8 * 8, wrong = 0;
+            size_t written = size < FIRST_FIELD ? 0 : FIRST_FIELD + (size - FIRST_FIELD) / 8 * 8, wrong = 0;
             if (written > fields) written = fields;
             memset(&part, 0xa5, sizeof part);
             part.struct_size = size;
             CHECK_STATUS(which == 0 ? wasm_store_stats(host.store, &part.store)
                                     : wasm_engine_stats(host.engine, &part.engine), WASM_MEMORY_OK);
             CHECK_EQ(part.struct_size, size);
-            for (i = sizeof(size_t); i < sizeof part; i++)
+            for (i = FIRST_FIELD; i < sizeof part; i++)
                 wrong += part.bytes[i] != (i < written ? whole.bytes[i] : 0xa5);
             CHECK_EQ(wrong, 0);
         }
