@@ -362,6 +362,10 @@ CHILD_TEST(a_touch_of_a_guard_is_out_of_bounds) {
     scene_delete(scene);
 }
 
+/* Not looked up by sanitizers, which would read what lies before its address. */
+#if defined(__clang__)
+__attribute__((no_sanitize("undefined")))
+#endif
 static void jump_to(void *address) {
     union {
         void *address;
@@ -1197,7 +1201,7 @@ CHILD_TEST(a_hundred_thousand_in_a_row_leave_nothing) {
         if (!CHECK_STATUS(wasm_memory_catch_trap(write_to, pointer(address), &trap), WASM_MEMORY_OUT_OF_BOUNDS)) break;
         if (!CHECK_TRAP(trap, WASM_MEMORY_FAULT_GUARD, scene.memory, address)) break;
     }
-    CHECK_EQ(process_mappings(), before);
+    if (!is_watched()) CHECK_EQ(process_mappings(), before); /* what watches may map memory of its own */
     CHECK(before >= mappings);
     scene_delete(scene);
 }
@@ -1462,7 +1466,7 @@ CHILD_TEST(threads_that_have_ended_leave_nothing) {
         run_thread(trap_with_a_stack_set_later, room, 0);
         run_thread(trap_and_turn_off, NULL, 0);
     }
-    CHECK(process_mappings() <= before + 1);
+    CHECK(is_watched() || process_mappings() <= before + 1);
     CHECK(process_kib("VmSize:") <= size + 1024);
     free(room);
     scene_delete(scene);
@@ -1501,7 +1505,7 @@ CHILD_TEST(a_thread_that_ends_can_catch_still) {
     before = process_mappings();
     for (i = 0; i < 100; i++) run_thread(end_with_a_trap, &scene, 0);
     CHECK_EQ(told[3], 103);
-    CHECK(process_mappings() <= before + 1);
+    CHECK(is_watched() || process_mappings() <= before + 1);
     scene_delete(scene);
 }
 
@@ -1930,14 +1934,14 @@ static void *install_until_the_end(void *unused) {
     return NULL;
 }
 
-/* Nobody has the handlers for long, and a thread that was installing them is gone in the child, with the lock that it had:
-   the child waited for that for ever. */
+/* A thread that was installing is gone in the child, with the lock that it had: the child waited for that for ever. And the
+   system copies handlers before memory: children of a fork in between counted handlers that were not there. */
 CHILD_TEST(a_child_installs_whatever_other_threads_were_about) {
     pthread_t threads[2];
     int i;
     scene = scene_made(1, 2);
     for (i = 0; i < 2; i++) CHECK_EQ(pthread_create(&threads[i], NULL, install_until_the_end, NULL), 0);
-    for (i = 0; i < (is_watched() ? 20 : 200); i++) {
+    for (i = 0; i < (is_watched() ? 50 : 1500); i++) {
         int status = 0;
         pid_t child;
         fflush(stdout);
@@ -1952,6 +1956,33 @@ CHILD_TEST(a_child_installs_whatever_other_threads_were_about) {
     }
     installing_ends = true;
     for (i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+    scene_delete(scene);
+}
+
+static int around_forks;
+
+static void install_around_a_fork(void) {
+    around_forks++;
+    install();
+    uninstall();
+}
+
+/* The host's own functions around a fork, be they called before ours or after: the library's are about to keep others from
+   installing. */
+CHILD_TEST(functions_around_a_fork_may_install) {
+    int status = 0;
+    pid_t child;
+    scene = scene_made(1, 2);
+    CHECK_EQ(pthread_atfork(install_around_a_fork, install_around_a_fork, install_around_a_fork), 0);
+    install();
+    CHECK_EQ(pthread_atfork(install_around_a_fork, install_around_a_fork, install_around_a_fork), 0);
+    fflush(stdout);
+    child = fork();
+    CHECK_EQ(around_forks, 4);
+    CHECK_CATCHES();
+    if (child == 0) return;
+    CHECK_EQ(waitpid(child, &status, 0), child);
+    CHECK_EQ(status, 0);
     scene_delete(scene);
 }
 
@@ -2060,6 +2091,7 @@ int main(int argc, char **argv) {
     RUN(a_body_may_fork_and_both_trap);
     RUN(a_child_of_a_process_with_threads_traps);
     RUN(a_child_installs_whatever_other_threads_were_about);
+    RUN(functions_around_a_fork_may_install);
     RUN(the_guards_of_every_kind_are_caught);
     RUN(the_guard_of_a_deleted_memory_is_foreign);
     return check_finish();

@@ -5,9 +5,10 @@ use crate::error::Error;
 use crate::memory::View;
 use crate::sys::{self, OsError, TRAP_AGAIN, TRAP_END, TRAP_PASS_ON};
 use crate::try_lock::{Taken, TryLock};
+use core::cell::Cell;
 use core::ffi::{c_int, c_void};
 use core::ptr;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What an address is to the memories that live now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,19 +109,53 @@ static IS_PREPARED: AtomicBool = AtomicBool::new(false);
 /// The same for who must not wait.
 static IS_CATCHING: AtomicBool = AtomicBool::new(false);
 
+thread_local! {
+    /// Whether this thread has the lock because it is forking.
+    static IS_FORKING: Cell<bool> = const { Cell::new(false) };
+}
+/// How many threads are, or are about to. Those that install let them go first.
+static FORKING: AtomicUsize = AtomicUsize::new(0);
+
 /// The right to install and uninstall them.
 fn wanted() -> Taken<'static, u64> {
     // Twice does no harm, and nobody may go on before the first time.
     if !IS_PREPARED.load(Ordering::Acquire) {
-        sys::at_fork_in_child(take_over_in_child);
+        sys::around_forks(before_fork, after_fork, in_child);
         IS_PREPARED.store(true, Ordering::Release);
+    }
+    // The host's own functions around a fork may call us.
+    after_fork();
+    while FORKING.load(Ordering::Relaxed) != 0 {
+        std::thread::yield_now();
     }
     WANTED.wait()
 }
 
-/// In the child of a fork the thread is gone that was at it. Whatever step it had come to, the count is that of before or of after.
-extern "C" fn take_over_in_child() {
+/// While a process is forked, no thread of it installs or uninstalls: the system copies handlers and memory one after the other,
+/// and a child in which the one has been done and the other has not would believe in handlers that are not there.
+extern "C" fn before_fork() {
+    FORKING.fetch_add(1, Ordering::Relaxed);
+    // Not for ever: a handler of signals may fork, and have interrupted what has the lock.
+    if let Some(taken) = WANTED.patiently() {
+        core::mem::forget(taken);
+        IS_FORKING.set(true);
+    } else {
+        FORKING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+extern "C" fn after_fork() {
+    if IS_FORKING.replace(false) {
+        WANTED.give_up_for_others();
+        FORKING.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Whoever has the lock, it is this thread or one that is not there.
+extern "C" fn in_child() {
+    IS_FORKING.set(false);
     WANTED.give_up_for_others();
+    FORKING.store(0, Ordering::Relaxed);
 }
 
 /// The process's handlers of faults, for as long as there is one of these: what [`catch_trap`] needs.

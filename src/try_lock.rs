@@ -49,7 +49,8 @@ impl<T> TryLock<T> {
         }
     }
 
-    /// Takes the lock away from whoever has it: for the child of a fork, in which that thread does not exist.
+    /// Takes the lock away from whoever has it: for the child of a fork, in which that thread does not exist, and for who has
+    /// forgotten what it took.
     pub(crate) fn give_up_for_others(&self) {
         self.taken.store(false, Ordering::Release);
     }

@@ -25,7 +25,7 @@
 //! | `advise_huge_pages`, `advise_small_pages` | ask for huge pages, or for none |
 //! | `resident_bytes` | how much of a range is in memory now, whoever uses it; `None`: not known, or not mapped |
 //! | `present_bytes` | how much of a range this process has in memory now |
-//! | `at_fork_in_child` | have a function called in the child of a fork |
+//! | `at_fork_in_child`, `around_forks` | have a function called in the child of a fork; and some before and after it |
 //! | `largest_file` | what a limit leaves of a file that this process writes |
 //! | `address_space_left` | what a limit on the process's address space leaves, if there is one |
 //! | `diagnose` | which limit probably made the system refuse memory |

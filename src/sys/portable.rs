@@ -134,6 +134,14 @@ pub(crate) fn resident_bytes(
 /// There are no forks that this backend knows of.
 pub(crate) fn at_fork_in_child(_function: extern "C" fn()) {}
 
+/// As above.
+pub(crate) fn around_forks(
+    _before: extern "C" fn(),
+    _in_parent: extern "C" fn(),
+    _in_child: extern "C" fn(),
+) {
+}
+
 pub(crate) fn largest_file() -> Option<u64> {
     None
 }

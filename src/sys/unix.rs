@@ -476,6 +476,17 @@ pub(crate) fn at_fork_in_child(function: extern "C" fn()) {
     unsafe { libc::pthread_atfork(None, None, Some(function)) };
 }
 
+/// Has functions called around each fork of this process, in the thread that forks: before it, and after it in the parent and
+/// in the child.
+pub(crate) fn around_forks(
+    before: extern "C" fn(),
+    in_parent: extern "C" fn(),
+    in_child: extern "C" fn(),
+) {
+    // SAFETY: as above.
+    unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) };
+}
+
 /// How many bytes of a range are in memory now; `None` where the system does not tell.
 pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usize) -> Option<u64> {
     const PAGES_AT_ONCE: usize = 4096;

@@ -546,6 +546,14 @@ pub(crate) fn resident_bytes(address: NonNull<u8>, bytes: usize, page_bytes: usi
 /// There are no forks here.
 pub(crate) fn at_fork_in_child(_function: extern "C" fn()) {}
 
+/// As above.
+pub(crate) fn around_forks(
+    _before: extern "C" fn(),
+    _in_parent: extern "C" fn(),
+    _in_child: extern "C" fn(),
+) {
+}
+
 /// Files have no such limit here.
 pub(crate) fn largest_file() -> Option<u64> {
     None
