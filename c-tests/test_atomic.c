@@ -25,6 +25,26 @@ typedef struct {
     uint64_t (*machine_add)(void *, uint64_t); /* what generated code does at the same address */
 } width_t;
 
+#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_BIG_ENDIAN__
+#define MACHINE_ADD(bits)                                                                                \
+    static uint64_t machine_add_##bits(void *address, uint64_t operand) {                                \
+        return __atomic_fetch_add((uint##bits##_t *)address, (uint##bits##_t)operand, __ATOMIC_SEQ_CST); \
+    }
+#else /* a compiler has to turn the numbers around, and can only try whether they are still the same */
+#define MACHINE_ADD(bits)                                                                            \
+    static uint64_t machine_add_##bits(void *address, uint64_t operand) {                            \
+        uint##bits##_t *const place = (uint##bits##_t *)address;                                     \
+        uint##bits##_t there = __atomic_load_n(place, __ATOMIC_SEQ_CST), number, sum, turned;        \
+        do {                                                                                         \
+            number_copy(&number, &there, sizeof number);                                             \
+            sum = (uint##bits##_t)(number + operand);                                                \
+            number_copy(&turned, &sum, sizeof sum);                                                  \
+        } while (!__atomic_compare_exchange_n(place, &there, turned, false, __ATOMIC_SEQ_CST,        \
+                                              __ATOMIC_SEQ_CST));                                    \
+        return number;                                                                               \
+    }
+#endif
+
 /* The functions of one width over 64-bit numbers. Out-parameters hold garbage before the call; NULL stays NULL. */
 #define FUNCTIONS(bits)                                                                                               \
     static wasm_memory_status_t load_##bits(const wasm_memory_t *memory, uint64_t offset, uint64_t *out) {             \
@@ -53,9 +73,7 @@ typedef struct {
         if (out != NULL) *out = raw;                                                                                   \
         return status;                                                                                                 \
     }                                                                                                                  \
-    static uint64_t machine_add_##bits(void *address, uint64_t operand) {                                              \
-        return __atomic_fetch_add((uint##bits##_t *)address, (uint##bits##_t)operand, __ATOMIC_SEQ_CST);               \
-    }
+    MACHINE_ADD(bits)
 FUNCTIONS(8)
 FUNCTIONS(16)
 FUNCTIONS(32)

@@ -116,7 +116,7 @@ static wasm_memory_status_t call_with_data_mut(const scene_t *scene, bool far) {
         wasm_memory_status_t status;                                                                \
         memset(&value, 0xcc, sizeof value);                                                         \
         status = wasm_memory_load_##name(scene->memory, at(far), &value);                           \
-        CHECK(status == WASM_MEMORY_OK ? memcmp(&value, base_of(scene) + NEAR, sizeof value) == 0   \
+        CHECK(status == WASM_MEMORY_OK ? is_number_at(base_of(scene) + NEAR, &value, sizeof value)  \
                                        : is_all(&value, 0, sizeof value));                          \
         return status;                                                                              \
     }                                                                                               \

@@ -294,7 +294,7 @@ static wasm_memory_status_t run_between_from(uint64_t offset, uint64_t length) {
     }                                                                                \
     static wasm_memory_status_t run_store_##name(uint64_t offset, uint64_t length) { \
         const type value = (type)(number);                                           \
-        memcpy(written, &value, (size_t)length);                                     \
+        number_copy(written, &value, (size_t)length);                                \
         return wasm_memory_store_##name(scene.memory, offset, value);                \
     }
 NUMBER(u8, uint8_t, 0xa5)
@@ -320,28 +320,28 @@ static wasm_memory_status_t run_store_v128(uint64_t offset, uint64_t length) {
     }                                                                                                        \
     static wasm_memory_status_t run_atomic_store##bits(uint64_t offset, uint64_t length) {                   \
         const uint##bits##_t value = (uint##bits##_t)UINT64_C(0xb5b6b7b8b9babbbc);                           \
-        memcpy(written, &value, (size_t)length);                                                             \
+        number_copy(written, &value, (size_t)length);                                                        \
         return wasm_memory_atomic_store##bits(scene.memory, offset, value);                                  \
     }                                                                                                        \
     static wasm_memory_status_t run_atomic_rmw##bits(uint64_t offset, uint64_t length) {                     \
         uint##bits##_t value;                                                                                \
-        memcpy(&value, scene.contents + offset, (size_t)length);                                             \
+        number_copy(&value, scene.contents + offset, (size_t)length);                                        \
         value = (uint##bits##_t)(value + 3);                                                                 \
-        memcpy(written, &value, (size_t)length);                                                             \
+        number_copy(written, &value, (size_t)length);                                                        \
         return wasm_memory_atomic_rmw##bits(scene.memory, WASM_MEMORY_RMW_ADD, offset, 3, NULL);             \
     }                                                                                                        \
     static wasm_memory_status_t run_atomic_cmpxchg##bits(uint64_t offset, uint64_t length) {                 \
         const uint##bits##_t value = (uint##bits##_t)UINT64_C(0xc5c6c7c8c9cacbcc);                           \
         uint##bits##_t there;                                                                                \
-        memcpy(&there, scene.contents + offset, (size_t)length);                                             \
-        memcpy(written, &value, (size_t)length);                                                             \
+        number_copy(&there, scene.contents + offset, (size_t)length);                                        \
+        number_copy(written, &value, (size_t)length);                                                        \
         return wasm_memory_atomic_cmpxchg##bits(scene.memory, offset, there, value, NULL);                   \
     }                                                                                                        \
     /* One that finds another number writes nothing, and is a write all the same. */                         \
     static wasm_memory_status_t run_atomic_mismatch##bits(uint64_t offset, uint64_t length) {                \
         uint##bits##_t there;                                                                                \
-        memcpy(&there, scene.contents + offset, (size_t)length);                                             \
-        memcpy(written, &there, (size_t)length);                                                             \
+        number_copy(&there, scene.contents + offset, (size_t)length);                                        \
+        number_copy(written, &there, (size_t)length);                                                        \
         return wasm_memory_atomic_cmpxchg##bits(scene.memory, offset, (uint##bits##_t)(there + 1), 0, NULL); \
     }
 ATOMIC(8)
@@ -404,8 +404,10 @@ static bool try_access(const access_t *access, uint64_t offset, uint64_t length,
     if (status == WASM_MEMORY_OK && holds) {
         if (access->writes) memcpy(scene.contents + offset, written, (size_t)length);
         if (access->result == TO_SEEN)
-            holds &= check_report(memcmp(seen, scene.contents + offset, (size_t)length) == 0, __FILE__,
-                                  __LINE__, what, ": it saw something else");
+            holds &= check_report(access->width > 0
+                                      ? is_number_at(scene.contents + offset, seen, access->width)
+                                      : memcmp(seen, scene.contents + offset, (size_t)length) == 0,
+                                  __FILE__, __LINE__, what, ": it saw something else");
         if (access->result == TO_FAR) memcpy(scene.contents + FAR, scene.contents + offset, (size_t)length);
         if (access->result == TO_OTHER)
             memcpy(scene.other_contents + FAR, scene.contents + offset, (size_t)length);

@@ -581,7 +581,7 @@ typedef struct wasm_memory_trap_t {
      */
     uint64_t byte_length;
     /**
-     * The address that was touched.
+     * The address that was touched. Processors of s390x tell its page alone: there it is the page's first, and so is `offset`'s.
      */
     uintptr_t address;
     /**

@@ -214,6 +214,13 @@ TEST(a_file_is_mapped_from_behind_its_first_five_gib) {
 }
 
 #ifndef HOST_IS_THE_HEAP
+/* What a machine tells of the address of a fault: of s390x, no more than the page. */
+#if defined(__s390x__)
+#define TOLD(address, page) ((address) / (page) * (page))
+#else
+#define TOLD(address, page) (address)
+#endif
+
 static uint64_t page_of(const wasm_memory_t *memory) { return stats_of(memory).map_alignment_bytes; }
 
 static void write_and_go_on(void *place) {
@@ -247,9 +254,9 @@ TEST(faults_are_told_and_caught_or_refused_with_a_sentence) {
             trap.struct_size = sizeof trap;
             CHECK_STATUS(wasm_memory_catch_trap(write_and_go_on, protected + 9, &trap), WASM_MEMORY_PROTECTED);
             CHECK_EQ(trap.kind, WASM_MEMORY_FAULT_PROTECTED);
-            CHECK_EQ(trap.offset, page_of(memory) + 9);
+            CHECK_EQ(trap.offset, TOLD(page_of(memory) + 9, page_of(memory)));
             CHECK_EQ(trap.byte_length, PAGE);
-            CHECK(trap.address == (uintptr_t)protected + 9);
+            CHECK_EQ(trap.address, TOLD((uintptr_t)protected + 9, page_of(memory)));
             CHECK(trap.view == wasm_memory_view(memory));
             CHECK_EQ(protected[9], 0);
         }

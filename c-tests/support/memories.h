@@ -35,6 +35,25 @@ static inline wasm_memory_bounds_t bounds_here(wasm_memory_bounds_t bounds) {
 #define wasm_config_memory_bounds_set(config, bounds) (wasm_config_memory_bounds_set)(config, bounds_here(bounds))
 #endif
 
+/* Copies a number of up to 8 bytes between the order of this host and that of memories, which are little-endian. */
+static inline void number_copy(void *to, const void *from, size_t width) {
+    size_t i;
+    for (i = 0; i < width; i++) {
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        const size_t at = width <= 8 ? width - 1 - i : i;
+#else
+        const size_t at = i;
+#endif
+        ((uint8_t *)to)[i] = ((const uint8_t *)from)[at];
+    }
+}
+
+static inline bool is_number_at(const uint8_t *bytes, const void *number, size_t width) {
+    uint8_t turned[16];
+    number_copy(turned, number, width);
+    return memcmp(bytes, turned, width) == 0;
+}
+
 static inline host_t host_default(void) { return host_with(NULL); }
 
 static inline host_t host_with_bounds(wasm_memory_bounds_t bounds) {

@@ -65,7 +65,7 @@ pub struct wasm_memory_trap_t {
     pub offset: u64,
     /// The length of the memory in bytes.
     pub byte_length: u64,
-    /// The address that was touched.
+    /// The address that was touched. Processors of s390x tell its page alone: there it is the page's first, and so is `offset`'s.
     pub address: AddressNumber,
     /// The memory's (`wasm_memory_view`), which tells which memory it is.
     pub view: *const wasm_memory_view_t,
