@@ -242,6 +242,44 @@ TEST(options_of_every_size_are_read_as_far_as_they_go) {
     }
 }
 
+/* Of a slot, all that a checked memory may become is open from the start, so that growth has nothing to ask for there. A
+ * reservation larger than the slot, or a slot of no whole pages, once let it grow past. */
+TEST(a_checked_memory_ends_with_its_slot) {
+    const struct {
+        uint64_t slot_bytes, reservation, start;
+        uint8_t page_size_log2;
+        uint64_t last; /* in pages */
+    } cases[] = {
+        {4 * PAGE, 5 * PAGE, 2, 16, 4},
+        {4 * PAGE, 0, 2, 16, 4},
+        {100000, 0, 2, 0, (100000 + host_page - 1) / host_page * host_page},
+        {100000, 10 * PAGE, 2, 0, (100000 + host_page - 1) / host_page * host_page},
+    };
+    size_t i;
+    for (i = 0; i < sizeof cases / sizeof *cases; i++) {
+        wasm_config_t *const config = wasm_config_new();
+        wasm_memory_pool_options_t options;
+        wasm_memory_t *memory;
+        host_t host;
+        memset(&options, 0, sizeof options);
+        options.struct_size = sizeof options;
+        options.slot_bytes = cases[i].slot_bytes;
+        wasm_config_memory_pool_set(config, &options);
+        wasm_config_memory_bounds_set(config, WASM_MEMORY_BOUNDS_CHECKED);
+        if (cases[i].reservation != 0) wasm_config_memory_reservation_set(config, cases[i].reservation);
+        host = host_with(config);
+        memory = memory_of(host, shape(cases[i].start, NO_MAXIMUM, false, false, cases[i].page_size_log2));
+        CHECK_EQ(pool_of(host).live, 1);
+        CHECK_STATUS(wasm_memory_try_grow(memory, cases[i].last - cases[i].start, NULL), WASM_MEMORY_OK);
+        CHECK_STATUS(wasm_memory_try_grow(memory, 1, NULL), WASM_MEMORY_OUT_OF_MEMORY);
+        CHECK_LAST_ERROR("slot_bytes");
+        CHECK_EQ(wasm_memory_pages(memory), cases[i].last);
+        CHECK_EQ(stats_of(memory).byte_length, stats_of(memory).reserved_bytes);
+        wasm_memory_delete(memory);
+        host_delete(host);
+    }
+}
+
 TEST(stats_of_every_size_are_written_as_far_as_they_go) {
     const size_t ends[] = {
         offsetof(wasm_memory_pool_stats_t, live),
@@ -1630,6 +1668,7 @@ int main(int count, char **arguments) {
     RUN(absurd_options_make_no_engine);
     RUN(options_that_are_only_large_are_accepted);
     RUN(options_of_every_size_are_read_as_far_as_they_go);
+    RUN(a_checked_memory_ends_with_its_slot);
     RUN(stats_of_every_size_are_written_as_far_as_they_go);
     RUN(without_overflow_there_are_as_many_memories_as_slots);
     RUN(with_overflow_memories_past_the_slots_are_made_on_demand);

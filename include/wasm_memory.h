@@ -453,7 +453,7 @@ typedef struct wasm_memory_pool_options_t {
      */
     uint64_t slots;
     /**
-     * The largest memory that it serves, in bytes. Default: 4 GiB.
+     * The largest memory that it serves, in bytes, rounded up to whole pages of the host. Default: 4 GiB.
      */
     uint64_t slot_bytes;
     /**

@@ -93,7 +93,7 @@ pub enum Bounds {
 pub struct PoolOptions {
     /// The most memories that are kept or live in the pool: by default 1000.
     pub slots: u64,
-    /// The largest memory that it serves, in bytes: by default 4 GiB.
+    /// The largest memory that it serves, in bytes, rounded up to whole pages of the host: by default 4 GiB.
     pub slot_bytes: u64,
     /// How many bytes of what a deleted memory wrote stay in memory, for the next one: by default 1 MiB.
     pub keep_resident_bytes: u64,
@@ -108,6 +108,9 @@ impl PoolOptions {
     pub(crate) fn resolved(&self, host: &HostCaps) -> Self {
         let or = |value: u64, default: u64| if value == 0 { default } else { value };
         let slot_bytes = or(self.slot_bytes, POOL_SLOT_BYTES.min(host.address_space_bytes >> 4));
+        // What is open of a slot is whole pages, and a memory may grow into all that is open.
+        let whole_pages = slot_bytes.checked_next_multiple_of(host.page_bytes as u64);
+        let slot_bytes = whole_pages.unwrap_or(slot_bytes);
         let fitting = host.address_space_bytes.checked_div(slot_bytes).unwrap_or(0).max(1);
         let slots = or(self.slots, POOL_SLOTS.min(fitting));
         Self {
@@ -347,14 +350,14 @@ impl Planner<'_> {
 
     /// The layout with the whole reservation, bounds to be checked by the code.
     pub(crate) fn checked(&self) -> Result<Layout, Error> {
-        let reserved = self.reservation().min(self.growth_limit());
+        let reserved = self.room();
         self.checked_at(Place::Reserved, reserved, self.policy.guard_size.unwrap_or(0))
     }
 
     /// The layout of a slot in a slab, where a checked memory is small enough to share one with others. `guard`: the
     /// bytes that fault before it, if guards take no mappings here.
     pub(crate) fn slab_slot(&self, guard: Option<usize>) -> Option<Layout> {
-        let reserved = self.reservation().min(self.growth_limit());
+        let reserved = self.room();
         if reserved > SLAB_SLOT_MOST || self.policy.guard_size.unwrap_or(0) != 0 {
             return None;
         }
@@ -418,6 +421,13 @@ impl Planner<'_> {
         }
         let room = self.policy.reservation_for_growth.unwrap_or(RESERVATION_FOR_GROWTH);
         needed.saturating_add(room).min(self.growth_limit()).max(reservation).max(needed)
+    }
+
+    /// What a checked memory can become in its place. A reservation that is larger than a slot is of use to guarded ones alone:
+    /// addresses without checks reach behind the slot.
+    fn room(&self) -> u64 {
+        let slot = self.slot_bytes.unwrap_or(u64::MAX);
+        self.reservation().min(self.growth_limit()).min(slot)
     }
 
     /// The bytes of the file that a memory with other processes in it lies in: as many as it can grow to.

@@ -16,7 +16,7 @@ pub struct wasm_memory_pool_options_t {
     pub struct_size: usize,
     /// The most memories that are kept or live in the pool. Default: 1000.
     pub slots: u64,
-    /// The largest memory that it serves, in bytes. Default: 4 GiB.
+    /// The largest memory that it serves, in bytes, rounded up to whole pages of the host. Default: 4 GiB.
     pub slot_bytes: u64,
     /// How many bytes of what a deleted memory wrote stay in physical memory, for the next one. Default: 1 MiB. The copy of
     /// an image of at most 256 KiB stays besides, in a slot that remembers it.
