@@ -1941,7 +1941,7 @@ CHILD_TEST(a_child_installs_whatever_other_threads_were_about) {
     int i;
     scene = scene_made(1, 2);
     for (i = 0; i < 2; i++) CHECK_EQ(pthread_create(&threads[i], NULL, install_until_the_end, NULL), 0);
-    for (i = 0; i < (is_watched() ? 50 : 1500); i++) {
+    for (i = 0; i < (is_watched() ? 20 : 300); i++) {
         int status = 0;
         pid_t child;
         fflush(stdout);
